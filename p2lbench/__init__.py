@@ -1,0 +1,3 @@
+"""A plugin-based optimizer benchmark toolkit for GAN inversion."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,65 @@
+"""What the commands share: output on the right stream, tables, the options they have in common."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from p2lbench.report.text import plain
+
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+PLUGIN = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", metavar="FILE", help="Load a plugin file; may be repeated."),
+]
+
+
+@dataclass
+class State:
+    """Options that stand before the command."""
+
+    debug: bool = False
+
+
+STATE = State()
+
+
+def complain(message: str) -> None:
+    """An error, on stderr."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for line in message.splitlines():
+        console.print(Text(plain(line), style="red" if line else ""))
+
+
+def emit(document: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def out() -> Console:
+    """The console on stdout."""
+    return Console(highlight=False)
+
+
+def log() -> Console:
+    """The console on stderr: what is not a result."""
+    return Console(stderr=True, highlight=False)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], title: str = "") -> Table:
+    """A plain table; texts are shown as they are."""
+    made = Table(title=title or None, box=None, pad_edge=False, title_justify="left")
+    for column in columns:
+        made.add_column(column, header_style="bold", overflow="fold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
+    return made

@@ -1,0 +1,44 @@
+"""`p2lbench leaderboard`: what is in a results folder."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p2lbench.cli.common import JSON, out
+
+
+class Format(StrEnum):
+    """How a leaderboard is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+
+
+def leaderboard(
+    folder: Annotated[Path, typer.Argument(help="A suite's results folder.")],
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    as_json: JSON = False,
+) -> None:
+    """Print the leaderboard of a results folder."""
+    from p2lbench import leaderboard as boards
+    from p2lbench.report import formats
+    from p2lbench.report.terminal import LeaderboardView
+    from p2lbench.store import Store
+
+    with Store.open_read(folder) as store:
+        board = boards.load(store)
+    chosen = Format.json if as_json else form
+    if chosen is Format.table and sys.stdout.isatty():
+        out().print(LeaderboardView(board))
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    sys.stdout.write(formats.render(board, chosen.value, width))

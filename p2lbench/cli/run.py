@@ -1,0 +1,227 @@
+"""`p2lbench run` and `p2lbench validate`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import redirect_stdout
+from enum import StrEnum
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from p2lbench.cli.common import JSON, PLUGIN, emit, log, out
+from p2lbench.errors import UserError
+
+if TYPE_CHECKING:
+    from p2lbench.executors.base import Executor
+    from p2lbench.plan import Plan
+    from p2lbench.plugins import Plugins
+    from p2lbench.runner import Outcome
+    from p2lbench.suite import Suite
+
+SET = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=YAML", help="Override a key of the suite."),
+]
+SUITE = Annotated[str, typer.Argument(help="A suite's file, or the name of a shipped one.")]
+
+
+class ExecutorName(StrEnum):
+    """Where cells run."""
+
+    inline = "inline"
+    processes = "processes"
+
+
+def run(
+    suite: SUITE,
+    results: Annotated[
+        Path, typer.Option("--results", metavar="DIR", help="The parent of the suite's folder.")
+    ] = Path("results"),
+    executor: Annotated[
+        ExecutorName, typer.Option("--executor", help="In worker processes, or in this one.")
+    ] = ExecutorName.processes,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="How many; default: as cores allow.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="What cells compute on.")
+    ] = "auto",
+    plugin: PLUGIN = None,
+    overrides: SET = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Plan the first N cells alone.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run everything again.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Run a suite: what is not in its results folder yet, then show the leaderboard."""
+    from p2lbench.plan import plan
+    from p2lbench.suite import load
+
+    # Standard output is for the result: whatever a plugin prints is a log.
+    with redirect_stdout(sys.stderr):
+        checked, plugins = load(suite, plugin or (), overrides or ())
+        planned = plan(checked, plugins, chosen_device(device))
+        chosen = _executor(executor, workers, planned, checked)
+        outcome = _run(planned, plugins, chosen, results, limit, fresh, suite)
+        pictures = _draw(outcome, checked, as_json)
+    if as_json:
+        emit(outcome.to_json())
+    else:
+        _show(outcome, pictures)
+    raise typer.Exit(0 if outcome.clean else 1)
+
+
+def chosen_device(asked: str) -> str:
+    """The device that `--device` means.
+
+    Raises:
+        UserError: no such device, or it is not here.
+    """
+    import torch
+
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = asked.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
+        raise UserError(f"--device: expected auto, cpu, cuda or cuda:N, got '{asked}'")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"--device: {asked} is not there ({torch.cuda.device_count()} CUDA devices); use cpu"
+        )
+    return asked
+
+
+def _executor(name: ExecutorName, workers: int | None, planned: Plan, suite: Suite) -> Executor:
+    from p2lbench.executors import Inline, Processes
+
+    if name is ExecutorName.inline:
+        return Inline(planned.device, suite.plugin_files)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    count = workers or max(1, (cores or 1) // suite.threads)
+    return Processes(planned.device, min(count, max(1, len(planned))), suite.plugin_files)
+
+
+def _run(
+    planned: Plan,
+    plugins: Plugins,
+    executor: Executor,
+    results: Path,
+    limit: int | None,
+    fresh: bool,
+    asked: str,
+) -> Outcome:
+    from p2lbench import runner
+    from p2lbench.report.progress import RunProgress
+
+    total = len(planned) if limit is None else min(limit, len(planned))
+    try:
+        with RunProgress(total, console=log()) as progress:
+            return runner.run(
+                planned, plugins.registry, executor, results, progress, limit=limit, fresh=fresh
+            )
+    except KeyboardInterrupt:
+        log().print(
+            Text(
+                "interrupted; what was finished is kept. To go on: "
+                f"p2lbench run {asked} --results {results}"
+            )
+        )
+        raise
+
+
+def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
+    """The pictures and tables that stay in the results folder."""
+    from p2lbench import leaderboard
+    from p2lbench.images import read_image
+    from p2lbench.report import figures, formats
+    from p2lbench.store import Store
+
+    folder = outcome.folder
+    with log().status("drawing …") if not quiet else redirect_stdout(sys.stderr):
+        with Store.open_read(folder) as store:
+            board = leaderboard.load(store)
+            targets = {
+                image.name: figures.Target(
+                    read_image(image.file),
+                    "" if image.class_name is None else str(image.class_name),
+                )
+                for image in suite.images
+            }
+            grid = figures.draw_grid(folder / "grid.png", store, board, targets)
+            curves = figures.draw_curves(folder / "curves.png", store, board)
+        for form, suffix in (("csv", "csv"), ("markdown", "md")):
+            text = formats.render(board, form)
+            (folder / f"leaderboard.{suffix}").write_text(text, encoding="utf-8")
+    return {"grid": grid, "curves": curves}
+
+
+def _show(outcome: Outcome, pictures: dict[str, Path]) -> None:
+    from p2lbench import leaderboard
+    from p2lbench.report.terminal import LeaderboardView
+    from p2lbench.store import Store
+
+    console = out()
+    with Store.open_read(outcome.folder) as store:
+        console.print(LeaderboardView(leaderboard.load(store)))
+    cells = outcome.cells
+    if cells["cached"] == cells["total"]:
+        console.print(Text(f"nothing to do: all {cells['total']} cells are in the results folder"))
+    rows = [
+        ("results", outcome.folder),
+        ("image grid", pictures["grid"]),
+        ("curves", pictures["curves"]),
+        ("table", outcome.folder / "leaderboard.csv"),
+    ]
+    console.print()
+    for name, path in rows:
+        console.print(Text.assemble((f"{name:<11}", "bold"), _relative(path)), soft_wrap=True)
+
+
+def _relative(path: Path) -> str:
+    cwd = Path.cwd()
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
+
+
+def validate(
+    suite: SUITE, plugin: PLUGIN = None, overrides: SET = None, as_json: JSON = False
+) -> None:
+    """Check a suite without running it, and say what it would run."""
+    from p2lbench.plan import plan
+    from p2lbench.suite import load
+
+    with redirect_stdout(sys.stderr):
+        checked, plugins = load(suite, plugin or (), overrides or ())
+        planned = plan(checked, plugins)
+    document = summary(planned)
+    if as_json:
+        emit(document)
+        return
+    console = out()
+    console.print(Text(f"{checked.name}: valid", style="green"))
+    for key in ("images", "methods", "repeats", "candidates", "cells"):
+        console.print(Text(f"  {key:<11}{document[key]}"))
+    for method in document["rows"]:
+        console.print(Text(f"  · {' | '.join(method)}"))
+
+
+def summary(planned: Plan) -> dict[str, Any]:
+    """What a plan comes to, as JSON."""
+    suite = planned.suite
+    passes = suite.budget.passes
+    return {
+        "suite": suite.name,
+        "file": str(suite.file),
+        "images": len(suite.images),
+        "methods": len(planned.methods),
+        "repeats": suite.repeats,
+        "candidates": suite.candidates,
+        "cells": len(planned),
+        "budget": {"passes": None if passes == inf else passes, "protocol": suite.protocol},
+        "rows": [list(method.row) for method in planned.methods],
+    }

@@ -1,0 +1,78 @@
+"""`p2lbench weights`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from p2lbench.cli.common import JSON, complain, emit, log, out, table
+
+app = typer.Typer(no_args_is_help=True)
+NAME = Annotated[str, typer.Argument(help="A name in the catalogue, see `weights list`.")]
+
+
+@app.command("list")
+def list_(as_json: JSON = False) -> None:
+    """List the catalogue, and which of it is on this machine."""
+    from p2lbench import weights
+
+    rows = weights.listing()
+    if as_json:
+        emit([asdict(row) for row in rows])
+        return
+    lines = [
+        (
+            row.name,
+            Text("present", "green") if row.present else Text("missing", "yellow"),
+            {True: "yes", False: "no", None: ""}[row.verified],
+            f"{row.size / 1e6:.1f} MB",
+            row.problem or row.path or row.url or "",
+        )
+        for row in rows
+    ]
+    out().print(table(("name", "here", "published file", "size", "where"), lines))
+
+
+@app.command("fetch")
+def fetch(name: NAME) -> None:
+    """Download a file of the catalogue, resumed and checked."""
+    from p2lbench import weights
+
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=log()) as progress:
+        task = progress.add_task(name, total=None)
+        located = weights.fetch(
+            name, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+    out().print(Text(f"{name}: {located.path} ({located.described})"), soft_wrap=True)
+
+
+@app.command("add")
+def add(
+    name: NAME, file: Annotated[Path, typer.Argument(help="The file to use under that name.")]
+) -> None:
+    """Use a file of your own under a name of the catalogue."""
+    from p2lbench import weights
+
+    located = weights.add(name, file)
+    out().print(Text(f"{name}: {located.path}"), soft_wrap=True)
+    if located.note:
+        out().print(Text(located.note, style="yellow"), soft_wrap=True)
+
+
+@app.command("verify")
+def verify() -> None:
+    """Hash every file again; exit code 2 if one is not what it was."""
+    from p2lbench import weights
+
+    bad = [row for row in weights.verify() if row.problem]
+    for row in bad:
+        complain(f"{row.name}: {row.problem}")
+    if bad:
+        raise typer.Exit(2)
+    out().print(Text("all files that are here are what they were", style="green"))

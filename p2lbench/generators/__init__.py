@@ -1,0 +1,14 @@
+"""Built-in generators."""
+
+from __future__ import annotations
+
+from p2lbench.hookspecs import Register, hookimpl
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    register(
+        "biggan-fmnist",
+        "p2lbench.generators.biggan:BigGANFashionMNIST",
+        summary="embedded BigGAN-deep, 32×32, ten classes of Fashion-MNIST",
+    )

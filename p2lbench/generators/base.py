@@ -1,0 +1,57 @@
+"""What a generator is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from p2lbench.space import Variable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ObjectStats:
+    """Where a generator puts its objects, as fractions of the image's height and width."""
+
+    center: tuple[float, float]
+    size: tuple[float, float]
+
+
+class Generator:
+    """Makes images from latents. Constructing one is cheap; `load` reads the weights.
+
+    `size`: (height, width) of its images, or one number. `variables`: what it takes, with priors,
+    bounds, step sizes and roles. `classes`: the names of its classes, if `conditional`.
+    `object_stats`: what masks are pre-aligned to. `fill`: the value, in [-1, 1], of what lies
+    outside its images. `weights`: names in the weights catalogue. `default_loss`,
+    `default_metrics`: what a suite that names none gets.
+    """
+
+    size: tuple[int, int] | int
+    variables: tuple[Variable, ...]
+    classes: tuple[str, ...] = ()
+    conditional: bool = False
+    object_stats: ObjectStats | None = None
+    fill: float = 0.0
+    weights: tuple[str, ...] = ()
+    default_loss: Mapping[str, float] | None = None
+    default_metrics: tuple[str, ...] = ()
+
+    def load(self, device: str) -> None:
+        """Read the weights, frozen, onto a device. Called once, before anything below."""
+
+    def forward(self, **latents: Tensor) -> Tensor:
+        """name → (n, *shape), to images (n, 3, H, W) in [-1, 1]; differentiable."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def embed(self, class_ids: Tensor) -> Tensor:
+        """(n,) class indices → class vectors (n, …), for conditional generators."""
+        raise NotImplementedError(f"{type(self).__name__} has no classes")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.size if isinstance(self.size, tuple) else (self.size, self.size)

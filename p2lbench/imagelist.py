@@ -1,0 +1,263 @@
+"""The `images:` of a suite: files, folders and manifests → images, each decoded once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, Field
+
+from p2lbench.checks import STRICT, Problems, checked, got
+from p2lbench.errors import Place, UserError, did_you_mean
+from p2lbench.images import SUFFIXES, Box, pixel_digest, read_image, read_mask
+from p2lbench.plan import Image
+from p2lbench.yamlfile import Locate, below, decode, display, read_bytes
+
+MAX_MANIFEST = 20_000_000
+COLUMNS = ("file", "class", "mask", "split")
+KINDS = ("file", "folder", "manifest")
+
+Split = Literal["tune", "test"]
+
+
+class _Box(BaseModel):
+    model_config = STRICT
+    box: Annotated[list[int], Field(min_length=4, max_length=4)]
+
+
+class _File(BaseModel):
+    model_config = STRICT
+    file: str
+    class_name: str | int | None = Field(None, alias="class")
+    mask: str | _Box | None = None
+    split: Split | None = None
+
+
+class _Folder(BaseModel):
+    model_config = STRICT
+    folder: str
+    class_name: str | int | None = Field(None, alias="class")
+    split: Split | None = None
+
+
+class _Manifest(BaseModel):
+    model_config = STRICT
+    manifest: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image that a suite asks for, before it is read; where it, its mask and class stand."""
+
+    file: Path
+    class_name: str | int | None
+    mask: Path | Box | None
+    split: str | None
+    place: Place | None
+    mask_place: Place | None
+    class_place: Place | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A suite's image, and where its class stands (or should)."""
+
+    image: Image
+    place: Place | None
+
+
+def read_images(written: Any, folder: Path, locate: Locate, problems: Problems) -> list[Found]:
+    """All images of a suite, in its order; each is decoded to be checked and hashed, none kept.
+
+    Args:
+        written: what stands below `images:`.
+        folder: the suite's folder, which its paths are relative to.
+        locate: where something below `written` stands.
+        problems: takes every error.
+    """
+    wanted: list[Wanted] = []
+    entries = [((), written)] if isinstance(written, dict) else _numbered(written)
+    for keys, entry in entries:
+        with problems.catch():
+            wanted += _entry(entry, folder, below(locate, *keys))
+    found = []
+    for want, name in zip(wanted, _names(wanted, folder, problems), strict=True):
+        with problems.catch():
+            found.append(Found(_read(want, name), want.class_place))
+    return found
+
+
+def _numbered(entries: Any) -> list[tuple[tuple[int, ...], Any]]:
+    return [((i,), entry) for i, entry in enumerate(entries)]
+
+
+def _entry(entry: Any, folder: Path, locate: Locate) -> list[Wanted]:
+    if isinstance(entry, str):
+        entry = {"file": entry}
+        locate = _always(locate())
+    kind = next((k for k in KINDS if isinstance(entry, dict) and k in entry), None)
+    if kind is None:
+        message = "expected a path, {file: ...}, {folder: ...} or {manifest: ...}, got"
+        raise UserError(f"{message} {_described(entry)}", locate())
+    if kind == "file":
+        return _file(checked(_File, entry, locate), folder, locate)
+    if kind == "folder":
+        return _folder(checked(_Folder, entry, locate), folder, locate)
+    manifest = folder / checked(_Manifest, entry, locate).manifest
+    return _manifest(manifest, locate("manifest"))
+
+
+def _always(place: Place | None) -> Locate:
+    return lambda *keys, key=False: place
+
+
+def _described(entry: Any) -> str:
+    return f"the keys {', '.join(entry)}" if isinstance(entry, dict) and entry else got(entry)
+
+
+def _file(entry: _File, folder: Path, locate: Locate) -> list[Wanted]:
+    mask: Path | Box | None = None
+    if isinstance(entry.mask, _Box):
+        x0, y0, x1, y1 = entry.mask.box
+        mask = (x0, y0, x1, y1)
+    elif entry.mask is not None:
+        mask = folder / entry.mask
+    places = locate("file"), locate("mask"), locate("class")
+    return [Wanted(folder / entry.file, entry.class_name, mask, entry.split, *places)]
+
+
+def _folder(entry: _Folder, folder: Path, locate: Locate) -> list[Wanted]:
+    """The images of a folder in the order of their names; a sub-folder is a class."""
+    root, place = folder / entry.folder, locate("folder")
+    if not root.is_dir():
+        raise UserError(f"{display(root)}: no such folder", place)
+    found: list[Wanted] = []
+    for path in _listing(root, place):
+        inner = _listing(path, place) if path.is_dir() else [path]
+        own = _number_or_name(path.name) if path.is_dir() else None
+        given = own if entry.class_name is None else entry.class_name
+        images = [file for file in inner if file.suffix.lower() in SUFFIXES and not file.is_dir()]
+        found += [Wanted(f, given, None, entry.split, place, None, place) for f in images]
+    if not found:
+        message = f"{display(root)}: no images in it; expected {', '.join(SUFFIXES)}"
+        raise UserError(message, place)
+    return found
+
+
+def _listing(folder: Path, place: Place | None) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{display(folder)} cannot be read: {error.strerror}", place) from error
+
+
+def _manifest(file: Path, place: Place | None) -> list[Wanted]:
+    """The rows of a CSV file; its paths are relative to the file itself, so that it can move."""
+    if not file.exists():
+        raise UserError(f"{display(file)}: no such manifest", place)
+    text, name = decode(read_bytes(file, MAX_MANIFEST), display(file)), display(file)
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    problems, found = Problems(), []
+    try:
+        _check_columns(rows.fieldnames, name)
+        for row in rows:
+            with problems.catch():
+                found.append(_row(row, file.parent, Place(name, rows.line_num)))
+    except csv.Error as error:
+        problems.add(UserError(f"not valid CSV: {error}", Place(name, rows.reader.line_num)))
+    problems.check()
+    if not found:
+        raise UserError("no images in it: expected a line per image", Place(name, 1))
+    return found
+
+
+def _check_columns(columns: Sequence[str] | None, name: str) -> None:
+    place, columns = Place(name, 1), columns or ()
+    for column in columns:
+        if column not in COLUMNS:
+            message = f"unknown column '{column}'.{did_you_mean(column, COLUMNS)}"
+            raise UserError(f"{message} Known columns: {', '.join(COLUMNS)}", place)
+    if "file" not in columns or len(set(columns)) < len(columns):
+        raise UserError(
+            "expected the columns file, class, mask, split, each once; at least file", place
+        )
+
+
+def _row(row: Mapping[str | None, Any], folder: Path, place: Place) -> Wanted:
+    if None in row:
+        raise UserError("more cells than columns: quote a cell that has a comma", place)
+    cells = {key: (value or "").strip() for key, value in row.items()}
+    if not cells["file"]:
+        raise UserError("no file in this line", place)
+    split = cells.get("split") or None
+    if split not in (None, *get_args(Split)):
+        raise UserError(f"expected split tune, test or nothing, got '{split}'", place)
+    mask = _mask_cell(cells.get("mask", ""), folder)
+    given = _number_or_name(cells.get("class", ""))
+    return Wanted(folder / cells["file"], given, mask, split, place, place, place)
+
+
+def _mask_cell(cell: str, folder: Path) -> Path | Box | None:
+    if box := re.fullmatch(r"(\d+) (\d+) (\d+) (\d+)", cell):
+        x0, y0, x1, y1 = map(int, box.groups())
+        return x0, y0, x1, y1
+    return folder / cell if cell else None
+
+
+def _number_or_name(text: str) -> str | int | None:
+    """A class where all is text: digits are its number."""
+    if text.isdecimal() and text.isascii() and len(text) < 10:
+        return int(text)
+    return text or None
+
+
+def _names(wanted: list[Wanted], folder: Path, problems: Problems) -> list[str]:
+    """Each image's stem; where stems repeat, its path relative to the suite's folder."""
+    files = [
+        os.path.relpath(os.path.abspath(want.file), os.path.abspath(folder)) for want in wanted
+    ]
+    for file, count in Counter(files).items():
+        if count > 1:
+            last = len(files) - 1 - files[::-1].index(file)
+            message = f"{file} is listed {count} times: remove all but one"
+            problems.add(UserError(message, wanted[last].place))
+    stems = Counter(want.file.stem for want in wanted)
+    return [
+        want.file.stem if stems[want.file.stem] == 1 else Path(file).as_posix()
+        for want, file in zip(wanted, files, strict=True)
+    ]
+
+
+def _read(want: Wanted, name: str) -> Image:
+    with _placed(want.place):
+        pixels = read_image(want.file)
+    mask_digest = None
+    if want.mask is not None:
+        with _placed(want.mask_place):
+            mask_digest = pixel_digest(read_mask(want.mask, pixels.shape[:2]))
+    return Image(
+        name,
+        want.file,
+        pixel_digest(pixels),
+        want.class_name,
+        want.mask,
+        mask_digest,
+        want.split,
+    )
+
+
+@contextmanager
+def _placed(place: Place | None) -> Iterator[None]:
+    """Errors about a file also say where the suite names it."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error), place) from error

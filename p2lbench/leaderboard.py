@@ -1,0 +1,252 @@
+"""Records → ranked table. Pure.
+
+What counts, in one place:
+
+- A row's numbers are over its *complete* images: those whose every planned repeat is `ok`. Where
+  rows cover different images, the notes say so, and rows that cover fewer than the others are
+  ranked behind them and never marked as best.
+- A metric has a value in a row only if every candidate of all those cells has one; otherwise it is
+  null and a note says why. Nothing is averaged around a hole.
+- `selected` is each cell's candidate of lowest objective; `best` the minimum of each metric over
+  the candidates by itself (the paper's; an oracle).
+- Rows are ranked by `selected` on a metric that no row optimised, perceptual ones first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from p2lbench.errors import StoreError
+from p2lbench.record import Record
+from p2lbench.rows import STATISTICS, CellNumbers, Metric, Row, Statistic, make_row, reduce
+from p2lbench.store import PlanRow, Store
+
+__all__ = [
+    "AXES",
+    "STATISTICS",
+    "Leaderboard",
+    "Metric",
+    "Row",
+    "Statistic",
+    "SuiteInfo",
+    "as_text",
+    "build",
+    "decimals",
+    "load",
+]
+
+AXES = ("generator", "loss", "transform", "init", "optimizer")
+# The same quantity up to a monotonic map: who optimises one has optimised the others.
+_ALIKE = ({"l1", "mae"}, {"l2", "mse", "psnr"})
+
+
+@dataclass(frozen=True)
+class SuiteInfo:
+    """What a table must say of the run as a whole; kept in the store's header.
+
+    `losses`: row name of a loss → names of its terms. `budget`: as the suite gives it.
+    """
+
+    name: str
+    candidates: int
+    repeats: int
+    protocol: str
+    losses: Mapping[str, tuple[str, ...]]
+    budget: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-ready, for `Store.set_header`."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> SuiteInfo:
+        """The inverse of `plain`. Raises: TypeError, KeyError if it is not one."""
+        losses = {label: tuple(terms) for label, terms in plain["losses"].items()}
+        return cls(**{**plain, "losses": losses, "notes": tuple(plain["notes"])})
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A ranked table. `ranked_on`: the metric; `optimised`: metrics that some row's loss decides.
+
+    `notes` are about the whole table, `Row.notes` about one row.
+    """
+
+    suite: SuiteInfo
+    metrics: tuple[Metric, ...]
+    rows: tuple[Row, ...]
+    ranked_on: str | None
+    optimised: frozenset[str]
+    notes: tuple[str, ...]
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the ranking is on a metric that no row optimised."""
+        return self.ranked_on is not None and self.ranked_on not in self.optimised
+
+    @property
+    def varying(self) -> tuple[int, ...]:
+        """The axes on which rows differ, as indices into `Row.labels`; the optimizer always."""
+        axes = range(len(AXES))
+        return tuple(k for k in axes if k == 4 or len({row.labels[k] for row in self.rows}) > 1)
+
+    def metric(self, name: str) -> Metric:
+        """The column of that name. Raises: KeyError."""
+        return {metric.name: metric for metric in self.metrics}[name]
+
+    def digits(self, metric: str) -> int:
+        """Decimals to print a metric with, the same for all its statistics."""
+        return decimals(row.value(kind, metric) for row in self.rows for kind in STATISTICS)
+
+    def places(self, statistic: Statistic, metric: str) -> dict[int, int]:
+        """Row index → place (1: best) among comparable rows; equal as printed is a tie."""
+        values = {k: row.value(statistic, metric) for k, row in enumerate(self.rows)}
+        digits = self.digits(metric)
+        shown = {
+            k: float(as_text(value, digits))
+            for k, value in values.items()
+            if value is not None and self.rows[k].comparable
+        }
+        order = sorted(set(shown.values()), reverse=self.metric(metric).higher_is_better)
+        return {k: order.index(value) + 1 for k, value in shown.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `leaderboard --json`; table-wide notes stand in every row's."""
+        return {
+            "suite": self.suite.name,
+            "candidates": self.suite.candidates,
+            "rows": [self._row_json(row) for row in self.rows],
+        }
+
+    def _row_json(self, row: Row) -> dict[str, Any]:
+        return {
+            **dict(zip(AXES, row.labels, strict=True)),
+            "images": len(row.complete),
+            "mean": dict(row.mean),
+            "best": dict(row.best),
+            "selected": dict(row.selected),
+            "ci": {name: None if ends is None else list(ends) for name, ends in row.ci.items()},
+            "frames": {"aligned": dict(row.aligned), "unmasked": dict(row.unmasked)},
+            "passes": row.passes,
+            "seconds": row.seconds,
+            "missing": row.missing,
+            "notes": [*row.notes, *self.notes],
+        }
+
+
+def load(store: Store) -> Leaderboard:
+    """The leaderboard of a results folder. Raises: StoreError if no run got as far as planning."""
+    header = store.header()
+    if not header:
+        raise StoreError(f"{store.folder}: no run has been planned here yet; run the suite first")
+    metrics = [Metric(**plain) for plain in store.metrics()]
+    return build(store.records(), metrics, SuiteInfo.read(header))
+
+
+def build(
+    cells: Iterable[tuple[PlanRow, Record | None]], metrics: Sequence[Metric], suite: SuiteInfo
+) -> Leaderboard:
+    """Ranks the planned cells' records (None: not run yet). `cells` is gone through once.
+
+    Raises: KeyError if `suite.losses` lacks a row's loss.
+    """
+    names = [metric.name for metric in metrics]
+    methods: dict[tuple[str, str, str, str, str], list[CellNumbers]] = {}
+    for planned, record in cells:
+        methods.setdefault(planned.row, []).append(reduce(planned, record, metrics))
+    rows = _comparable([make_row(labels, found, names) for labels, found in methods.items()])
+    optimised = {term for row in rows for term in _optimised(suite.losses[row.labels[1]])}
+    ranked_on = _ranking_metric(rows, names, optimised)
+    everything = [cell for found in methods.values() for cell in found]
+    board = Leaderboard(
+        suite=suite,
+        metrics=tuple(metrics),
+        rows=tuple(rows),
+        ranked_on=ranked_on,
+        optimised=frozenset(name for name in names if name in optimised),
+        notes=(),
+    )
+    return replace(_ranked(board), notes=_board_notes(board, everything))
+
+
+def decimals(values: Iterable[float | None]) -> int:
+    """Decimals that show three digits of a column's smallest value: 2 to 4 of them."""
+    sizes = [abs(value) for value in values if value]
+    return min(4, max(2, 2 - math.floor(math.log10(min(sizes))))) if sizes else 2
+
+
+def as_text(value: float, digits: int) -> str:
+    """A number as tables print it; what the decimals cannot show becomes scientific."""
+    if value != 0 and not 10.0 ** (1 - digits) <= abs(value) < 1e6:
+        return f"{value:.1e}"
+    return f"{value:.{digits}f}"
+
+
+def _comparable(rows: Sequence[Row]) -> list[Row]:
+    """Marks the rows that cover the largest set of images, the commonest if there are several."""
+    sets = Counter(row.complete for row in rows if row.complete)
+    reference = max(sets, key=lambda found: (len(found), sets[found]), default=None)
+    return [replace(row, comparable=row.complete == reference) for row in rows]
+
+
+def _optimised(terms: Iterable[str]) -> set[str]:
+    """A loss's terms, and the metrics that follow from them."""
+    found = set(terms)
+    return found.union(*(alike for alike in _ALIKE if alike & found))
+
+
+def _ranking_metric(rows: Sequence[Row], names: Sequence[str], optimised: set[str]) -> str | None:
+    ranking = [row for row in rows if row.comparable]
+    usable = [n for n in names if ranking and all(row.selected[n] is not None for row in ranking)]
+    return min(usable, key=lambda name: (name in optimised, _preference(name)), default=None)
+
+
+def _preference(name: str) -> int:
+    """Perceptual metrics that were held out on purpose first."""
+    return 0 if "heldout" in name else 1 if name.startswith("lpips") else 2
+
+
+def _ranked(board: Leaderboard) -> Leaderboard:
+    name = board.ranked_on
+    if name is None:
+        return board
+    sign = -1 if board.metric(name).higher_is_better else 1
+    places = board.places("selected", name)
+    rows = [
+        replace(row, rank=None if k not in places else 1 + _better(places, k))
+        for k, row in enumerate(board.rows)
+    ]
+
+    def key(row: Row) -> tuple[float, int, float]:
+        value = row.selected[name]
+        number = math.inf if value is None else sign * value
+        return (math.inf if row.rank is None else row.rank, -len(row.complete), number)
+
+    return replace(board, rows=tuple(sorted(rows, key=key)))
+
+
+def _better(places: Mapping[int, int], k: int) -> int:
+    return sum(place < places[k] for place in places.values())
+
+
+def _board_notes(board: Leaderboard, cells: Sequence[CellNumbers]) -> tuple[str, ...]:
+    notes = list(board.suite.notes)
+    if board.ranked_on is not None and not board.held_out:
+        notes.append(
+            f"ranked on an optimised metric ({board.ranked_on}): no held-out one has values"
+        )
+    if any(not row.comparable for row in board.rows):
+        notes.append(
+            "rows cover different images: those with fewer are listed last, not ranked or marked"
+        )
+    notes += [f"{name}: {why}" for cell in cells for name, why in cell.missing.items()]
+    for key in ("torch", "device", "dtype"):
+        found = {dict(cell.environment)[key] for cell in cells if key in dict(cell.environment)}
+        if len(found) > 1:
+            notes.append(f"cells differ in {key}: {', '.join(sorted(found))}")
+    return tuple(dict.fromkeys(notes))

@@ -1,0 +1,167 @@
+"""Keeps a second writer out of a results folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from p2lbench.errors import StoreError
+
+STALE_AFTER = 60.0  # seconds without a heartbeat
+BEAT_EVERY = 15.0
+
+
+class FolderLock:
+    """A lock file: its text names host and pid, its modification time is the heartbeat.
+
+    `acquire` takes it, or raises StoreError naming who holds it. A stale lock (its process is gone,
+    or no heartbeat for a minute) is explained through `warn` and taken over. A holder that was
+    suspended for so long that it lost the lock finds out in `check`, before it writes.
+    """
+
+    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+        self.path, self._warn = path, warn
+        self._token = uuid.uuid4().hex
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def acquire(self) -> None:
+        """Take the lock and keep its heartbeat going. Raises: StoreError; OSError."""
+        if not self._create():
+            self._take_over()
+        self._thread = threading.Thread(target=self._keep_beating, daemon=True, name="store-lock")
+        self._thread.start()
+
+    def beat(self) -> None:
+        """Refresh the heartbeat now. Raises: StoreError if another process took the lock over."""
+        self.check()
+        os.utime(self.path)
+
+    def check(self) -> None:
+        """Raises: StoreError if this process no longer holds the lock."""
+        holder = _read(self.path)
+        if holder is None or holder.get("token") != self._token:
+            raise StoreError(
+                f"{self.path.parent}: this run lost its lock"
+                f"{_named(holder)} while it was suspended, and writes nothing more. "
+                "Run it again when the other one has finished: it goes on where that one stopped."
+            )
+
+    def release(self) -> None:
+        """Give the lock back; does nothing where it is not held."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        holder = _read(self.path)
+        if holder is not None and holder.get("token") == self._token:
+            self.path.unlink(missing_ok=True)
+
+    def _create(self) -> bool:
+        try:
+            handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        except FileExistsError:
+            return False
+        with open(handle, "w", encoding="utf-8") as file:
+            json.dump({**_here(), "token": self._token}, file)
+        return True
+
+    def _take_over(self) -> None:
+        holder = _read(self.path)
+        age = _age(self.path)
+        why = _why_stale(holder, age)
+        if why is None:
+            raise self._held(holder, age)
+        # Whoever renames the file has it; what was renamed may be a faster process's new lock.
+        aside = self.path.with_name(f"{self.path.name}.{self._token}")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.path, aside)
+            if _read(aside) != holder:
+                with contextlib.suppress(FileExistsError):
+                    os.link(aside, self.path)
+                aside.unlink()
+                raise self._held(_read(self.path), _age(self.path))
+            aside.unlink()
+        if not self._create():
+            raise self._held(_read(self.path), _age(self.path))
+        self._warn(
+            f"{self.path.parent}: taking over the lock left{_named(holder)}: {why}. "
+            "What it committed is kept."
+        )
+
+    def _held(self, holder: dict[str, Any] | None, age: float) -> StoreError:
+        return StoreError(
+            f"{self.path.parent}: another run is writing here{_named(holder)}, last heard of "
+            f"{max(age, 0.0):.0f} s ago. Wait for it to finish or stop it, or give this run a "
+            f"folder of its own with --results. If nothing runs there any more, delete {self.path}"
+        )
+
+    def _keep_beating(self) -> None:
+        while not self._stop.wait(BEAT_EVERY):
+            with contextlib.suppress(StoreError, OSError):  # the next write says what is wrong
+                self.beat()
+
+
+def _here() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "space": _pid_space()}
+
+
+def _pid_space() -> str:
+    """Containers may share a host name but not their pids."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What a lock file says; None if there is none, empty if it cannot be read (half written)."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _why_stale(holder: dict[str, Any] | None, age: float) -> str | None:
+    if holder is None:
+        return "it is gone"
+    here = _here()
+    same = all(holder.get(key) == here[key] for key in ("host", "space"))
+    if same and isinstance(holder.get("pid"), int) and not _alive(holder["pid"]):
+        return "that process no longer runs"
+    if age > STALE_AFTER:
+        return f"it gave no sign of life for {age:.0f} s"
+    return None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _named(holder: dict[str, Any] | None) -> str:
+    if not holder:
+        return ""
+    return f" (process {holder.get('pid')!r} on {holder.get('host')!r})"

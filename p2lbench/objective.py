@@ -1,0 +1,144 @@
+"""One cell's loss in two frames (paper, section 3.4), as a function of full points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from p2lbench.budget import Ledger
+from p2lbench.space import Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from p2lbench.generators.base import Generator
+    from p2lbench.losses.base import Loss
+    from p2lbench.transforms.base import Transform
+
+BACKGROUND = 0.3
+PHI = "phi"
+
+
+class CellObjective:
+    """A weighted sum of losses between a generator's images and one target.
+
+    aligned: L(G(x), T(y), T(m)); original: L(T⁻¹(G(x)), y, m). Without a transform they are one
+    function, unless the background counts in the first and not in the second.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        space: Space,
+        terms: Sequence[tuple[Loss, float]],
+        target: Tensor,
+        mask: Tensor,
+        transform: Transform | None = None,
+        hard: bool = False,
+    ) -> None:
+        """`target (1, 3, H, W)`, `mask (1, 1, H, W)`; `hard`: the score's background weighs 0."""
+        self.generator, self.space, self.terms = generator, space, tuple(terms)
+        self.target, self.mask, self.transform = target, mask, transform
+        self.scored_mask = foreground(mask) if hard else mask
+        self.same_frame = transform is None and bool((self.scored_mask == mask).all())
+        self.networks = sum(loss.network is not None for loss, _ in terms)
+        self.ledger = Ledger()
+        self._prepared = self._prepare(target, self.scored_mask)
+        self._aligned: tuple[bytes, list[Mapping[str, Tensor]]] | None = None
+
+    def images(self, x: Tensor) -> Tensor:
+        """G(x): (n, D) → (n, 3, H, W)."""
+        import torch
+
+        latents = {name: v for name, v in self.space.split(x).items() if name != PHI}
+        version = x._version
+        images = self.generator.forward(**latents)
+        wanted = (len(x), 3, *self.generator.shape)
+        if tuple(images.shape) != wanted or images.dtype != torch.float32:
+            raise ValueError(
+                f"{type(self.generator).__name__} made {images.dtype} {tuple(images.shape)}: "
+                f"expected torch.float32 {wanted}"
+            )
+        if x._version != version:
+            raise ValueError(f"{type(self.generator).__name__} changed its latents in place")
+        return images
+
+    def phi(self, x: Tensor) -> Tensor:
+        """(n, D) → (n, dim) transform parameters."""
+        return self.space.split(x)[PHI]
+
+    def original(self, x: Tensor) -> Tensor:
+        """(n,) scores in the target's own frame."""
+        images = self.images(x)
+        if self.transform is not None:
+            images = self.transform.invert(images, self.phi(x))
+        return self._total(images, self._prepared)
+
+    def aligned(self, x: Tensor) -> Tensor:
+        """(n,) training losses in the generator's frame; differentiable."""
+        if self.same_frame:
+            return self._total(self.images(x), self._prepared)
+        return self._total(self.images(x), self._aligned_targets(x))
+
+    def _aligned_targets(self, x: Tensor) -> list[Mapping[str, Tensor]]:
+        if self.transform is None:
+            key, phi = b"", None
+        else:
+            phi = self.phi(x).detach()
+            if bool((phi == phi[:1]).all()):
+                phi = phi[:1]
+            key = phi.cpu().numpy().tobytes()
+        if self._aligned is None or self._aligned[0] != key:
+            target, mask = self.target, self.mask
+            if self.transform is not None and phi is not None:
+                target, mask = transformed(self.transform, target, mask, phi)
+            self._aligned = key, self._prepare(target, mask)
+        return self._aligned[1]
+
+    def _prepare(self, target: Tensor, mask: Tensor) -> list[Mapping[str, Tensor]]:
+        import torch
+
+        self.ledger.target_preparations += len(target) * len(self.terms)
+        with torch.no_grad():
+            # Copies: a loss that scribbles on its target must not reach the other losses.
+            return [dict(loss.prepare(target.clone(), mask.clone())) for loss, _ in self.terms]
+
+    def _total(self, images: Tensor, prepared: list[Mapping[str, Tensor]]) -> Tensor:
+        total: Tensor | None = None
+        for (loss, weight), given in zip(self.terms, prepared, strict=True):
+            value = weight * evaluated(loss, images, given)
+            total = value if total is None else total + value
+        if total is None:
+            raise ValueError("expected at least one loss")
+        return total
+
+
+def evaluated(loss: Loss, images: Tensor, prepared: Mapping[str, Tensor]) -> Tensor:
+    """loss(images, prepared), if it kept to the rules.
+
+    Raises:
+        ValueError: the result is not (n,), or an input was changed in place.
+    """
+    given = [images, *prepared.values()]
+    before = [tensor._version for tensor in given]
+    values = loss(images, prepared)
+    name = type(loss).__name__
+    if tuple(values.shape) != (len(images),):
+        raise ValueError(
+            f"{name} returned shape {tuple(values.shape)}: expected ({len(images)},), not reduced"
+        )
+    if [tensor._version for tensor in given] != before:
+        raise ValueError(f"{name} changed its input in place")
+    return values
+
+
+def transformed(
+    transform: Transform, target: Tensor, mask: Tensor, phi: Tensor
+) -> tuple[Tensor, Tensor]:
+    """T(y) and T(m) for each phi."""
+    return transform.apply(target, phi), transform.apply(mask, phi).clamp(0, 1)
+
+
+def foreground(mask: Tensor) -> Tensor:
+    """The mask with its background set to 0: 1 stays 1 and 0.3 becomes 0."""
+    return ((mask - BACKGROUND) / (1 - BACKGROUND)).clamp(0, 1)

@@ -1,0 +1,173 @@
+"""Search over basins of attraction: a gradient-free outer loop around gradient descents.
+
+BasinCMA (Wampler and Popović, 2009; Bau et al., 2019; paper, Algorithm 1, lines 13-23) is the
+basin of `cma` and `adam`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from p2lbench.budget import BudgetSpent
+from p2lbench.optimizers.adam import Adam, Rate
+from p2lbench.optimizers.base import AskTell, Optimizer, whole
+from p2lbench.optimizers.cma import CMA, Final
+from p2lbench.space import Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from p2lbench.problem import Problem
+
+EMA_DECAY = 0.5
+
+
+class Basin(Optimizer):
+    """Every point that `outer` draws is first descended by `inner`, then told.
+
+    Gradient variables (c) restart from the start at every draw. In the end N points of the outer
+    distribution are refined for `final_steps`.
+    """
+
+    coupled = True
+
+    def __init__(
+        self,
+        outer: Optimizer,
+        inner: Optimizer,
+        outer_steps: int = 30,
+        inner_steps: int = 30,
+        final_steps: int = 300,
+        inherit: Literal["points", "losses"] = "points",
+        redraw: Literal["none", "ema"] = "none",
+        final: Final = "draw",
+    ) -> None:
+        """`inherit`: tell the points after their descent (Algorithm 1, line 22), or the points as
+        drawn with the losses that were reached. `redraw: ema` re-draws the gradient variables that
+        the init spreads, around a moving average of the best (appendix D)."""
+        if not isinstance(outer, AskTell):
+            raise ValueError(f"outer: expected an ask/tell optimizer, got {type(outer).__name__}")
+        self.outer, self.inner, self.inherit = outer, inner, inherit
+        self.redraw, self.final = redraw, final
+        self.outer_steps, self.inner_steps = whole("outer_steps", outer_steps), inner_steps
+        self.final_steps = whole("final_steps", final_steps, 0)
+        whole("inner_steps", inner_steps)
+
+    def minimize(self, problem: Problem) -> Tensor:
+        import copy
+
+        outer = copy.deepcopy(self.outer)
+        search = problem.stage(outer.moves)
+        outer.begin(search)
+        try:
+            self._search(problem, search, outer)
+            points = self._last_points(outer, problem.candidates)
+        finally:
+            outer.close()
+        start = problem.restrict(search.lift(points))
+        if not self.final_steps:
+            return start
+        if problem.remaining.passes < 2 * problem.candidates:
+            # Nothing is left to refine a raw draw with, which may be worse than all that was seen.
+            return problem.best()
+        return problem.run(self.inner, start=start, gradients=self.final_steps).points
+
+    def _search(self, problem: Problem, search: Problem, outer: AskTell) -> None:
+        import torch
+
+        reserve = self._reserve(problem)
+        middle: Tensor | None = None
+        for _ in range(self.outer_steps):
+            asked = outer.ask()
+            if problem.remaining.passes - reserve < len(asked) * (2 * self.inner_steps + 1):
+                break
+            rows = torch.arange(len(asked)) % problem.candidates
+            start = self._redrawn(problem, problem.restrict(search.lift(asked)), middle)
+            points = problem.run(self.inner, start=start, gradients=self.inner_steps).points
+            try:
+                losses = problem.loss(points)
+            except BudgetSpent:
+                break
+            outer.learn(self._told(points, asked, search, problem), losses, rows)
+            middle = _average(middle, points[int(losses.nan_to_num(torch.inf).argmin())])
+            if outer.done():
+                break
+
+    def _told(self, points: Tensor, asked: Tensor, search: Problem, problem: Problem) -> Tensor:
+        """What the outer search learns from: the points after their descent, or as drawn."""
+        if self.inherit != "points" or not self.outer.takes_moved:
+            return asked
+        moved = points[:, problem.space.columns(search.space.names())]
+        # A descent may have ended in NaN, which no search distribution survives.
+        return moved.where(moved.isfinite().all(1, keepdim=True), asked)
+
+    def _redrawn(self, problem: Problem, start: Tensor, middle: Tensor | None) -> Tensor:
+        if self.redraw == "none" or middle is None:
+            return start
+        spread = problem.deviation > 0
+        spread[problem.space.columns(problem.space.names("both", "search", "frozen"))] = False
+        start[:, spread] = problem.sample(len(start), around=middle)[:, spread]
+        return start
+
+    def _last_points(self, outer: AskTell, n: int) -> Tensor:
+        return outer.draw(n) if self.final == "draw" else outer.recommend().expand(n, -1)
+
+    def _reserve(self, problem: Problem) -> float:
+        """What the final refinement must find left: all it planned, or its proportion."""
+        refine, left = self._refinement(problem.candidates), problem.remaining.passes
+        planned = self.passes(problem.space, problem.candidates)
+        if planned is None:
+            return min(refine, left // 2)
+        return refine if planned <= left else left * refine // planned
+
+    def _refinement(self, candidates: int) -> int:
+        return 2 * candidates * self.final_steps
+
+    def passes(self, space: Space, candidates: int) -> int | None:
+        population = self.outer.population_size(space, candidates)
+        if population is None:
+            return None
+        search = self.outer_steps * population * (2 * self.inner_steps + 1)
+        return search + self._refinement(candidates)
+
+    def fit(self, problem: Problem) -> Basin:
+        planned = self.passes(problem.space, problem.candidates)
+        refine = self._refinement(problem.candidates)
+        if not planned or planned == refine or problem.remaining.passes <= 2 * refine:
+            return self
+        scale = (problem.remaining.passes - refine) / (planned - refine)
+        return Basin(
+            self.outer,
+            self.inner,
+            max(1, int(self.outer_steps * scale)),
+            self.inner_steps,
+            self.final_steps,
+            self.inherit,
+            self.redraw,
+            self.final,
+        )
+
+
+def _average(middle: Tensor | None, best: Tensor) -> Tensor | None:
+    """The exponential moving average of the best points (appendix D)."""
+    if not bool(best.isfinite().all()):
+        return middle
+    return best if middle is None else EMA_DECAY * middle + (1 - EMA_DECAY) * best
+
+
+class BasinCMA(Basin):
+    """CMA over Adam: 30 draws of 30 steps, then 300 steps, as both codes of the authors do."""
+
+    def __init__(
+        self,
+        outer_steps: int = 30,
+        inner_steps: int = 30,
+        final_steps: int = 300,
+        lr: Rate = None,
+        sigma: float = 1.0,
+        population: int | None = None,
+        inherit: Literal["points", "losses"] = "points",
+    ) -> None:
+        """Options as those of `basin`, `cma` and `adam`."""
+        outer = CMA(None, sigma, population)
+        super().__init__(outer, Adam(lr=lr), outer_steps, inner_steps, final_steps, inherit)

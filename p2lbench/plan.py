@@ -1,0 +1,327 @@
+"""Suite → cells, ids, seeds. Pure and lazy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import product
+from math import isinf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import p2lbench
+from p2lbench.budget import Budget
+from p2lbench.registry import Origin, Registry
+from p2lbench.seeds import stream
+from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, digest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from p2lbench.plugins import Plugins
+    from p2lbench.suite import Suite
+
+NO_INIT = InitMap("none")
+
+
+@dataclass(frozen=True)
+class Image:
+    """One target of a suite, as found on disk and decoded."""
+
+    name: str  # unique within the suite: the file's stem, or its path where stems repeat
+    file: Path
+    digest: str  # SHA-256 of decoded pixels, shape included
+    class_name: str | int | None = None  # as the suite gives it
+    mask: Path | tuple[int, int, int, int] | None = None
+    mask_digest: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Method × image × repeat: the unit that is run, stored, cached, retried.
+
+    `mask_scoring` is resolved: what the suite says, else soft without a transform and hard with.
+    """
+
+    id: str
+    method: Method
+    image: Image
+    repeat: int
+    seed: int
+    candidates: int
+    budget: Budget
+    protocol: Protocol
+    threads: int
+    device: str
+    mask_scoring: str
+    roles: tuple[tuple[str, str], ...] = ()
+
+
+class PlanRow(NamedTuple):
+    """One planned cell: the row names in the order of the axes, image name, repeat, cell id."""
+
+    row: tuple[str, str, str, str, str]
+    image: str
+    repeat: int
+    cell: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell with all that a worker needs to run it; small enough to send.
+
+    `metrics`: (label, spec) pairs. With `latents`, safetensors of an earlier run, nothing is
+    searched: the points are scored again.
+    """
+
+    cell: Cell
+    pixels: np.ndarray[Any, Any]  # (H, W, 3) uint8, as hashed
+    mask: np.ndarray[Any, Any] | None  # (H, W) float32 in [0, 1]: foreground 1, background 0.3
+    metrics: tuple[tuple[str, Spec], ...]
+    timeout: float
+    latents: bytes = b""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A method, the hash of all that decides its cells beside the image, and its class names."""
+
+    method: Method
+    key: str
+    classes: tuple[str, ...] | None  # None: the class means nothing to its generator
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite's cells on a kind of device, worked out when asked for."""
+
+    suite: Suite
+    device: str
+    planned: tuple[Planned, ...]
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The leaderboard's rows."""
+        return tuple(planned.method for planned in self.planned)
+
+    def cells(self) -> Iterator[Cell]:
+        """Every cell once, in the order to run them.
+
+        Repeats outermost, then generators, images, and the other axes: a run that is interrupted
+        has compared all methods on whole repeats and images, and a worker changes its generator,
+        which is what is slow to load, no more than once per repeat and generator.
+        """
+        seen: set[str] = set()
+        for planned, image, repeat, cell in self._entries():
+            if cell not in seen:
+                seen.add(cell)
+                yield self._cell(planned.method, image, repeat, cell)
+
+    def rows(self) -> Iterator[PlanRow]:
+        """Every method × image × repeat. Methods that resolve to the same cell share it."""
+        for planned, image, repeat, cell in self._entries():
+            yield PlanRow(planned.method.row, image.name, repeat, cell)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
+        pairs = product(self.planned, self.suite.images)
+        return len({(p.key, *_content(p, image)) for p, image in pairs}) * self.suite.repeats
+
+    def _entries(self) -> Iterator[tuple[Planned, Image, int, str]]:
+        groups: dict[str, list[Planned]] = {}
+        for planned in self.planned:
+            groups.setdefault(planned.method.generator.label, []).append(planned)
+        order = product(range(self.suite.repeats), groups.values(), self.suite.images)
+        for repeat, group, image in order:
+            for planned in group:
+                yield planned, image, repeat, self._id(planned, image, repeat)
+
+    def _id(self, planned: Planned, image: Image, repeat: int) -> str:
+        pixels, mask, number = _content(planned, image)
+        return digest(
+            {
+                "method": planned.key,
+                "image": pixels,
+                "mask": mask,
+                "class": number,
+                "seed": self.suite.seed,
+                "repeat": repeat,
+            }
+        )
+
+    def _cell(self, method: Method, image: Image, repeat: int, cell: str) -> Cell:
+        suite = self.suite
+        return Cell(
+            cell,
+            method,
+            image,
+            repeat,
+            seed(suite.seed, image.digest, repeat),
+            suite.candidates,
+            suite.budget,
+            suite.protocol,
+            suite.threads,
+            self.device,
+            mask_scoring(suite, method),
+            suite.roles,
+        )
+
+
+def plan(suite: Suite, plugins: Plugins, device: str = "cpu") -> Plan:
+    """Cross a suite's axes and hash what decides each method's outcome.
+
+    Args:
+        device: as torch names it; ids depend on its kind alone (`cuda:1` is `cuda`).
+
+    Raises:
+        WeightsMissing: weights went away since the suite was loaded.
+    """
+    common = {
+        "candidates": suite.candidates,
+        "budget": {k: None if isinf(v) else v for k, v in asdict(suite.budget).items()},
+        "protocol": suite.protocol,
+        "threads": suite.threads,
+        "device": device.partition(":")[0],
+        "micro_batch": None,
+        "roles": dict(suite.roles),
+    }
+    hashes: dict[str, str] = {}
+    return Plan(
+        suite,
+        device,
+        tuple(_planned(suite, plugins, method, common, hashes) for method in methods(suite)),
+    )
+
+
+def methods(suite: Suite) -> tuple[Method, ...]:
+    """The axes crossed, without what `exclude` drops, and what `include` adds at the end."""
+    kept = [m for m in crossed(suite) if not any(matches(m, rule) for rule in suite.exclude)]
+    rows = {method.row for method in kept}
+    return (*kept, *(method for method in suite.include if method.row not in rows))
+
+
+def crossed(suite: Suite) -> Iterator[Method]:
+    """All methods of the axes, the first axis slowest."""
+    for generator in suite.generators:
+        inits = (NO_INIT,) if generator.label in suite.without_init else suite.inits
+        rest = product(suite.losses, suite.transforms, inits, suite.optimizers)
+        for loss, transform, init, optimizer in rest:
+            yield Method(generator, loss, transform, init, optimizer)
+
+
+def matches(method: Method, rule: Mapping[str, str]) -> bool:
+    """Whether a method has all the row names that an `exclude` entry gives, by axis."""
+    row = dict(zip(AXES, method.row, strict=True))
+    return all(row[axis] == name for axis, name in rule.items())
+
+
+def mask_scoring(suite: Suite, method: Method) -> str:
+    """`soft` or `hard`: what the suite says, else as CONTRACTS has it, hard with a transform."""
+    return suite.mask_scoring or ("hard" if method.transform.parts else "soft")
+
+
+def class_index(given: str | int | None, classes: tuple[str, ...]) -> int | None:
+    """The number of a class that a suite names by number or name; None if it is not one.
+
+    Where a generator has no names, any number from 0 on will do.
+    """
+    if isinstance(given, int):
+        return given if given >= 0 and (not classes or given < len(classes)) else None
+    return classes.index(given) if given in classes else None
+
+
+def seed(suite_seed: int, image_digest: str, repeat: int) -> int:
+    """A cell's seed (128 bits). The method is not in it: all methods meet the same starts."""
+    return stream("cell", suite_seed, image_digest, repeat)
+
+
+def candidate_seed(cell_seed: int, candidate: int) -> int:
+    """One candidate's seed (128 bits): the same whatever the number of candidates is."""
+    return stream(cell_seed, "candidate", candidate)
+
+
+def _content(planned: Planned, image: Image) -> tuple[str, str | None, int | str | None]:
+    """What of an image decides a cell: pixels, mask, and the class's number."""
+    if planned.classes is None:
+        return image.digest, image.mask_digest, None
+    number = class_index(image.class_name, planned.classes)
+    return image.digest, image.mask_digest, number
+
+
+def _planned(
+    suite: Suite,
+    plugins: Plugins,
+    method: Method,
+    common: Mapping[str, Any],
+    hashes: dict[str, str],
+) -> Planned:
+    from p2lbench.options import build
+
+    key = digest(
+        {
+            **common,
+            "method": method.plain(),
+            "mask_scoring": mask_scoring(suite, method),
+            "weights": _weights(method, plugins, hashes),
+            "origins": _origins(method, plugins),
+        }
+    )
+    generator = build(method.generator.spec, plugins.registry)
+    conditional = getattr(generator, "conditional", False)
+    return Planned(method, key, tuple(generator.classes) if conditional else None)
+
+
+def specs(value: Any) -> Iterator[Spec]:
+    """All plugins in a method, a row or options, nested ones included."""
+    if isinstance(value, Spec):
+        yield value
+        value = value.options
+    if isinstance(value, Mapping):
+        inner: Any = value.values()
+    elif isinstance(value, (list, tuple)):
+        inner = value
+    else:
+        inner = vars(value).values() if hasattr(value, "__dict__") else ()
+    for part in inner:
+        yield from specs(part)
+
+
+def _weights(method: Method, plugins: Plugins, hashes: dict[str, str]) -> dict[str, str]:
+    """Name → SHA-256 of all the weights that a method's plugins name; `hashes` remembers."""
+    from p2lbench import weights
+
+    names = set(weights_named(method, plugins.registry))
+    for name in names - hashes.keys():
+        hashes[name] = weights.locate(name).sha256
+    return {name: hashes[name] for name in names}
+
+
+def weights_named(value: Any, registry: Registry) -> Iterator[str]:
+    """The names of the weights that the plugins in a method or a row cannot work without."""
+    from p2lbench.options import build
+
+    for spec in specs(value):
+        yield from getattr(build(spec, registry), "weights", ())
+
+
+def _origins(method: Method, plugins: Plugins) -> list[dict[str, str | None]]:
+    """Versions of p2lbench and of exactly those plugins that a method uses."""
+    reported = [r.origin for r in plugins.reports if r.origin.name == "p2lbench"]
+    found = {(reported or [Origin("p2lbench", p2lbench.__version__)])[0]}
+    for spec in specs(method):
+        found.add(plugins.registry.find(spec.kind, spec.name)[0].origin)
+    return sorted(map(_origin, found), key=digest)
+
+
+def _origin(origin: Origin) -> dict[str, str | None]:
+    # A single file is its content: where it lies and what it is called decide nothing.
+    file = origin.version is None and origin.source is not None
+    return {
+        **({} if file else {"name": origin.name, "version": origin.version}),
+        "source": origin.source,
+    }

@@ -1,0 +1,312 @@
+"""The paper's Algorithm 1 for one cell: init → transform search → latent search → metrics."""
+
+from __future__ import annotations
+
+import io
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from p2lbench.errors import Skip
+from p2lbench.images import fit
+from p2lbench.models import Models
+from p2lbench.objective import PHI, CellObjective
+from p2lbench.plan import Cell, Task
+from p2lbench.problem import Problem
+from p2lbench.record import Record, Status
+from p2lbench.root import Root, Timeout
+from p2lbench.scoring import finite, score
+from p2lbench.seeds import stream
+from p2lbench.space import Role, Space, Variable
+from p2lbench.spec import Search
+from p2lbench.transforms.compose import Composed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from p2lbench.generators.base import Generator
+    from p2lbench.optimizers.base import Optimizer
+    from p2lbench.transforms.base import Transform
+
+Progress = Callable[[int, float], None]
+ALL_ROLES: tuple[Role, ...] = ("both", "gradient", "search", "frozen")
+
+
+def run_cell(
+    task: Task,
+    models: Models,
+    progress: Progress | None = None,
+    started: Callable[[], None] | None = None,
+) -> Record:
+    """Run one cell; whatever happens, a record comes back.
+
+    `started` is called when the models are loaded, which is when the timeout begins.
+    """
+    from threadpoolctl import threadpool_limits
+
+    cell = task.cell
+    try:
+        # NumPy's linear algebra rounds by its number of threads, so that is fixed as well.
+        with threadpool_limits(cell.threads):
+            return _project(task, models, progress, started)
+    except Skip as skip:
+        return Record(cell.id, "skipped", str(skip))
+    except Timeout as timeout:
+        return Record(cell.id, "timeout", str(timeout))
+    # The boundary: anything a plugin raises is a record of this cell, not the end of the run.
+    except (Exception, SystemExit) as error:
+        return Record(cell.id, "failed", describe(error), environment=environment(cell))
+
+
+def _project(
+    task: Task,
+    models: Models,
+    progress: Progress | None,
+    started: Callable[[], None] | None,
+) -> Record:
+    import torch
+
+    torch.set_num_threads(task.cell.threads)
+    setting = prepare(task, models)
+    _warm_up(setting, models)
+    if started is not None:
+        started()
+    if task.latents:
+        return _rescore(task, setting, models)
+    root = Root(
+        setting.objective,
+        setting.space,
+        setting.mean,
+        setting.std,
+        task.cell.candidates,
+        task.cell.seed,
+        task.cell.budget,
+        task.timeout,
+        progress,
+    )
+    root.ledger.init_forwards = setting.init_forwards
+    problem = Problem(root, setting.space, range(setting.space.d), root.start)
+    optimizer: Optimizer = models.fresh(task.cell.method.optimizer.spec)
+    root.begin()
+    points = _search(problem, optimizer, task.cell, models)
+    synchronise(models.device)
+    root.ledger.seconds = root.elapsed
+    return _record(task, setting, root, points, models)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A cell's problem before anything is counted."""
+
+    generator: Generator
+    objective: CellObjective
+    space: Space
+    mean: Tensor
+    std: Tensor
+    init_forwards: int
+
+
+def prepare(task: Task, models: Models) -> Setting:
+    """Load what the cell needs, and build its objective and its init's distribution."""
+    import numpy as np
+
+    cell, method = task.cell, task.cell.method
+    generator: Generator = models.get(method.generator.spec)
+    target, mask = target_tensors(task, generator.shape, models.device)
+    transform = _transform(cell, models)
+    phi = [] if transform is None else [_phi_variable(transform, mask, generator)]
+    roles: dict[str, Role] = dict(cell.roles)  # type: ignore[arg-type]
+    space = Space([*generator.variables, *phi], roles, models.device)
+    terms = [(models.get(spec), weight) for spec, weight in method.loss.terms]
+    hard = cell.mask_scoring == "hard" or (cell.mask_scoring != "soft" and transform is not None)
+    objective = CellObjective(generator, space, terms, target, mask, transform, hard)
+    mean, std = space.mean, space.std
+    if phi:
+        std = space.fill({PHI: 0.0}, std)
+    rng = np.random.Generator(np.random.Philox(stream(cell.seed, "init")))
+    forwards = 0
+    for _, spec in method.init.parts:
+        init = models.get(spec)
+        init.class_id = class_index(cell.image.class_name, generator)
+        given = init.distribution(target.clone(), mask.clone(), generator, rng)
+        mean, std = _with(space, given, mean, std, spec.name)
+        forwards += bool(init.weights)
+    return Setting(generator, objective, space, mean, std, forwards)
+
+
+def target_tensors(task: Task, size: tuple[int, int], device: str) -> tuple[Tensor, Tensor]:
+    """The target (1, 3, H, W) in [-1, 1] and its mask (1, 1, H, W), ones if there is none."""
+    import numpy as np
+    import torch
+
+    pixels = np.asarray(fit(task.pixels, size), dtype=np.float32)
+    target = torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous() / 127.5 - 1
+    if task.mask is None:
+        return target.to(device), torch.ones(1, 1, *size, device=device)
+    mask = torch.from_numpy(np.array(fit(task.mask, size), dtype=np.float32))[None, None]
+    return target.to(device), mask.to(device)
+
+
+def class_index(given: str | int | None, generator: Generator) -> int | None:
+    """The number of the class that a suite names by number or by name."""
+    if given is None or isinstance(given, int):
+        return given
+    return generator.classes.index(given) if given in generator.classes else None
+
+
+def _with(
+    space: Space, given: Mapping[str, Any], mean: Tensor, std: Tensor, name: str
+) -> tuple[Tensor, Tensor]:
+    unknown = [variable for variable in given if variable not in space.slices]
+    if unknown:
+        raise Skip(f"init '{name}' speaks of '{unknown[0]}', which the generator does not have")
+    means = {variable: pair[0] for variable, pair in given.items()}
+    deviations = {variable: pair[1] for variable, pair in given.items()}
+    return space.fill(means, mean), space.fill(deviations, std)
+
+
+def _transform(cell: Cell, models: Models) -> Transform | None:
+    parts = [models.fresh(spec) for spec in cell.method.transform.parts]
+    parts = [part for part in parts if part.dim]
+    return None if not parts else parts[0] if len(parts) == 1 else Composed(parts)
+
+
+def _phi_variable(transform: Transform, mask: Tensor, generator: Generator) -> Variable:
+    import torch
+
+    start = transform.initial(mask, generator).to(mask.device)
+    scale = torch.tensor(transform.scale, device=mask.device)
+    return Variable(PHI, (transform.dim,), start, scale, step=0.01, role="search")
+
+
+def _search(problem: Problem, optimizer: Optimizer, cell: Cell, models: Models) -> Tensor:
+    """Algorithm 1: first phi, then the latents with phi held."""
+    start, roles = problem.start, dict[str, Role]()
+    search = cell.method.transform.search
+    if PHI in problem.space.roles:
+        if search is not None and problem.space.roles[PHI] == "search":
+            start = _find_transform(problem, search, models)
+        roles = {PHI: "frozen"}
+    if cell.protocol == "equal":
+        optimizer = optimizer.fit(problem.stage(ALL_ROLES, start=start, roles=roles))
+    return problem.run(optimizer, start=start, roles=roles).points
+
+
+def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
+    from p2lbench.optimizers.basin import Basin
+
+    stage = Basin(
+        models.fresh(search.outer),
+        models.fresh(search.inner),
+        search.outer_steps,
+        search.inner_steps,
+        final_steps=0,
+        redraw="ema" if search.redraw == "ema" else "none",
+        final="mean",
+    )
+    roles: dict[str, Role] = {
+        name: "gradient" for name, role in problem.space.roles.items() if role == "both"
+    }
+    # Never more than half of what there is: the latents are what the method is about.
+    found = problem.run(stage, roles=roles, passes=problem.remaining.passes // 2).points
+    start, phi = problem.start, problem.space.slices[PHI]
+    start[:, phi] = found[:, phi]
+    return start
+
+
+def _warm_up(setting: Setting, models: Models) -> None:
+    """One uncounted gradient per generator and loss, so that no cell pays for the first call."""
+    import torch
+
+    key = f"{id(setting.generator)}/{[id(loss) for loss, _ in setting.objective.terms]}"
+    if key not in models.warm:
+        x = setting.mean[None].clone().requires_grad_(True)
+        torch.autograd.grad(setting.objective.aligned(x).sum(), x)
+        models.warm.add(key)
+
+
+def synchronise(device: str) -> None:
+    """Wait for the device, so that what is timed is done."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def _record(task: Task, setting: Setting, root: Root, points: Tensor, models: Models) -> Record:
+    import torch
+    from safetensors.torch import save
+
+    points = points.clamp(min=setting.space.low, max=setting.space.high)
+    with torch.no_grad():
+        objective = setting.objective.original(points)
+        images = setting.objective.images(points)
+        if setting.objective.transform is not None:
+            images = setting.objective.transform.invert(images, setting.objective.phi(points))
+    scores = score(setting.objective, points, task.metrics, models)
+    root.ledger.target_preparations = setting.objective.ledger.target_preparations
+    broken = not bool(points.isfinite().all() and objective.isfinite().all())
+    reason = "a returned candidate is not finite" if broken else "; ".join(scores.errors)
+    latents = {k: v.contiguous() for k, v in setting.space.split(points).items()}
+    seen = setting.space.split(root.best.points())
+    return Record(
+        task.cell.id,
+        "diverged" if broken else "failed" if scores.errors else "ok",
+        reason,
+        finite(objective),
+        scores.values,
+        scores.missing,
+        root.ledger.plain(),
+        root.trace(),
+        tuple(root.notes),
+        environment(task.cell),
+        save({**latents, **{f"best_seen.{k}": v.contiguous() for k, v in seen.items()}}),
+        strip(images),
+    )
+
+
+def _rescore(task: Task, setting: Setting, models: Models) -> Record:
+    """The metrics of points that an earlier run left."""
+    from safetensors.torch import load
+
+    stored = load(task.latents)
+    points = setting.space.join({name: stored[name] for name in setting.space.names()})
+    scores = score(setting.objective, points.to(models.device), task.metrics, models)
+    status: Status = "failed" if scores.errors else "ok"
+    reason = "; ".join(scores.errors)
+    return Record(task.cell.id, status, reason, metrics=scores.values, missing=scores.missing)
+
+
+def strip(images: Tensor) -> bytes:
+    """(N, 3, H, W) in [-1, 1] side by side, as PNG."""
+    import numpy as np
+    from PIL import Image
+
+    flat = images.detach().nan_to_num(-1).clamp(-1, 1).permute(2, 0, 3, 1).flatten(1, 2)
+    pixels = ((flat + 1) * 127.5).round().to("cpu").numpy().astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def environment(cell: Cell) -> dict[str, Any]:
+    """What the numbers were made with."""
+    import torch
+
+    from p2lbench import __version__
+
+    return {
+        "p2lbench": __version__,
+        "torch": torch.__version__,
+        "device": cell.device,
+        "dtype": "float32",
+        "threads": cell.threads,
+    }
+
+
+def describe(error: BaseException) -> str:
+    """The error, and the last line of a plugin's own code that it passed through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,199 @@
+"""The leaderboard as text in each of its formats: table, json, csv, markdown, latex."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+
+from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
+from p2lbench.report.terminal import LeaderboardView
+from p2lbench.report.text import count, csv_cell, latex, markdown
+
+FORMATS = ("table", "json", "csv", "markdown", "latex")
+_Mark = Callable[[str, int | None], str]
+
+
+def render(board: Leaderboard, form: str, width: int = 100) -> str:
+    """The leaderboard as text that ends with a newline; `width` in characters, for `table`.
+
+    Raises: ValueError for an unknown format.
+    """
+    if form == "table":
+        return as_table(board, width)
+    makers = {"json": as_json, "csv": as_csv, "markdown": as_markdown, "latex": as_latex}
+    if form not in makers:
+        raise ValueError(f"unknown format {form!r}; expected one of {', '.join(FORMATS)}")
+    return makers[form](board)
+
+
+def as_table(board: Leaderboard, width: int = 100) -> str:
+    """As in a terminal without colours."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(LeaderboardView(board))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def as_json(board: Leaderboard) -> str:
+    """`leaderboard --json`."""
+    return json.dumps(board.to_json(), indent=2, allow_nan=False) + "\n"
+
+
+def as_csv(board: Leaderboard) -> str:
+    """One line per row, all digits; `selected.l1` and so on; a text in front of which a
+    spreadsheet would see a formula gets a '."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [metric.name for metric in board.metrics]
+    kinds = (*STATISTICS, "ci_low", "ci_high", "aligned", "unmasked")
+    facts = ("images", "missing", "passes", "seconds")
+    header = ["rank", *AXES, *facts, *(f"{kind}.{name}" for name in names for kind in kinds)]
+    writer.writerow([csv_cell(text) for text in [*header, "notes"]])
+    for row in board.rows:
+        numbers = [value for name in names for value in _all_numbers(row, name)]
+        facts_of_row = [len(row.complete), row.missing, row.passes, row.seconds]
+        notes = csv_cell("; ".join((*row.notes, *board.notes)))
+        labels = [csv_cell(label) for label in row.labels]
+        writer.writerow([row.rank, *labels, *facts_of_row, *numbers, notes])
+    return out.getvalue()
+
+
+def as_markdown(board: Leaderboard) -> str:
+    """A table as GitHub shows it, best in bold; a line per method and statistic."""
+    head = ["#", *(AXES[k] for k in board.varying), "", *(_heading(m) for m in board.metrics)]
+    head += ["passes", "seconds"]
+    left = 2 + len(board.varying)
+    rule = ["---"] * left + ["---:"] * (len(head) - left)
+    lines = [head, rule]
+    numbers = {kind: _cells(board, kind, _bold_markdown) for kind in STATISTICS}
+    for k, row in enumerate(board.rows):
+        labels = [markdown(row.labels[axis]) for axis in board.varying]
+        labels[-1] += _dagger(row, "†")
+        for kind in STATISTICS:
+            first = kind == STATISTICS[0]
+            start = [str(row.rank or ""), *labels] if first else [""] * (1 + len(labels))
+            spent = _spent(row) if first else ["", ""]
+            lines.append([*start, _kind(board, kind), *numbers[kind][k], *spent])
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    notes = "".join(f"- {markdown(note)}\n" for note in _notes(board))
+    return f"{markdown(_caption(board))}\n\n{table}\n\n{notes}"
+
+
+def as_latex(board: Leaderboard) -> str:
+    """The paper's Table 1 with booktabs: mean over candidates, then best of N; best in bold,
+    second underlined."""
+    kinds: tuple[Statistic, ...] = ("mean", "best")
+    left, wide = len(board.varying), len(board.metrics)
+    groups = [f"Average of {board.suite.candidates}", f"Best of {board.suite.candidates}"]
+    spans = [f"\\multicolumn{{{wide}}}{{c}}{{{name}}}" for name in groups]
+    rules = [
+        f"\\cmidrule(lr){{{left + 1 + j * wide}-{left + (j + 1) * wide}}}"
+        for j in range(len(kinds))
+    ]
+    heads = [AXES[k].capitalize() for k in board.varying] + [
+        _heading_latex(m) for m in board.metrics
+    ] * 2
+    numbers = [_cells(board, kind, _bold_latex) for kind in kinds]
+    body = [
+        [*(latex(row.labels[axis]) for axis in board.varying), *(c for n in numbers for c in n[k])]
+        for k, row in enumerate(board.rows)
+    ]
+    for cells, row in zip(body, board.rows, strict=True):
+        cells[left - 1] += _dagger(row, "$^\\dagger$")
+    notes = "".join(f"% {latex(note)}\n" for note in _notes(board))
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}",
+            f"{notes}\\begin{{tabular}}{{{'l' * left}{'r' * wide * 2}}}",
+            "\\toprule",
+            f"{'& ' * left}{' & '.join(spans)} \\\\",
+            " ".join(rules),
+            " & ".join(heads) + " \\\\",
+            "\\midrule",
+            *(" & ".join(cells) + " \\\\" for cells in body),
+            "\\bottomrule",
+            "\\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _cells(board: Leaderboard, kind: Statistic, mark: _Mark) -> list[tuple[str, ...]]:
+    """One statistic's marked numbers: for each row, one per metric."""
+    columns = []
+    for metric in board.metrics:
+        places, digits = board.places(kind, metric.name), board.digits(metric.name)
+        values = [row.value(kind, metric.name) for row in board.rows]
+        columns.append(
+            [
+                "—" if value is None else mark(as_text(value, digits), places.get(k))
+                for k, value in enumerate(values)
+            ]
+        )
+    return list(zip(*columns, strict=True)) if columns else [()] * len(board.rows)
+
+
+def _all_numbers(row: Row, name: str) -> Iterator[float | None]:
+    yield from (row.value(kind, name) for kind in STATISTICS)
+    yield from row.ci[name] or (None, None)
+    yield from (row.aligned[name], row.unmasked[name])
+
+
+def _bold_markdown(text: str, place: int | None) -> str:
+    return f"**{text}**" if place == 1 else text
+
+
+def _bold_latex(text: str, place: int | None) -> str:
+    if place == 1:
+        return f"\\textbf{{{text}}}"
+    return f"\\underline{{{text}}}" if place == 2 else text
+
+
+def _heading(metric: Metric) -> str:
+    return f"{markdown(metric.label)} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def _heading_latex(metric: Metric) -> str:
+    arrow = "\\uparrow" if metric.higher_is_better else "\\downarrow"
+    return f"{latex(metric.label)} ${arrow}$"
+
+
+def _kind(board: Leaderboard, kind: Statistic) -> str:
+    return f"best of {board.suite.candidates}" if kind == "best" else kind
+
+
+def _spent(row: Row) -> list[str]:
+    return [
+        "—" if row.passes is None else f"{row.passes:,.0f}",
+        "—" if row.seconds is None else f"{row.seconds:,.1f}",
+    ]
+
+
+def _dagger(row: Row, mark: str) -> str:
+    return mark if row.partial else ""
+
+
+def _caption(board: Leaderboard) -> str:
+    suite = board.suite
+    images = max((row.planned for row in board.rows), default=0)
+    ranked = "" if board.ranked_on is None else f", ranked by selected on {board.ranked_on}"
+    return (
+        f"{suite.name}: {count(images, 'image')}, {count(suite.candidates, 'candidate')}, "
+        f"{count(suite.repeats, 'repeat')}, protocol {suite.protocol}{ranked}"
+    )
+
+
+def _notes(board: Leaderboard) -> Iterator[str]:
+    if board.rows:
+        fixed = [k for k in range(len(AXES)) if k not in board.varying]
+        yield ", ".join(f"{AXES[k]} {board.rows[0].labels[k]}" for k in fixed)
+    if any(row.partial for row in board.rows):
+        yield "†: not over all images"
+    yield from board.notes
+    for row in board.rows:
+        if row.notes:
+            yield f"{' '.join(row.labels[k] for k in board.varying)}: {'; '.join(row.notes)}"

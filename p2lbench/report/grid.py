@@ -1,0 +1,174 @@
+"""An image grid: a line per target, a column per method with the candidate it selected."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from p2lbench.report.text import count, folded, plain
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+
+MAX_LINES = 12
+MAX_METHODS = 9
+_TILE = 128
+_GAP = 14
+_MARGIN = 24
+_NAMES = 168  # width of the column of image names
+_LINE = 20
+_INK, _FAINT, _EMPTY = (20, 20, 20), (110, 110, 110), (238, 238, 238)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One method's image (H, W, 3), or None and a caption that says why; `strong`: the best."""
+
+    pixels: Pixels | None
+    caption: str
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A target (H, W, 3) with its name, what stands below it, and a tile per method."""
+
+    name: str
+    note: str
+    target: Pixels
+    tiles: Sequence[Tile]
+
+
+def candidate(strip: bytes, candidates: int, index: int) -> Pixels | None:
+    """One of the candidates that stand side by side in a PNG; None if it cannot be had."""
+    try:
+        with Image.open(io.BytesIO(strip)) as image:
+            pixels: Pixels = np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    width, rest = divmod(pixels.shape[1], max(candidates, 1))
+    if rest or not 0 <= index < candidates:
+        return None
+    return pixels[:, index * width : (index + 1) * width]
+
+
+def draw(
+    path: Path, title: str, subtitle: str, methods: Sequence[str], lines: Sequence[Line]
+) -> Path:
+    """Writes the grid as PNG: the first MAX_LINES targets and MAX_METHODS methods, and says so.
+
+    Raises: OSError.
+    """
+    shown, columns = lines[:MAX_LINES], methods[:MAX_METHODS]
+    fonts = _Fonts()
+    rest = _left_out(len(lines), len(methods))
+    headers = [fonts.wrapped(name, _TILE, 3) for name in ("target", *columns)]
+    top = _MARGIN + 74 + _LINE * max(len(header) for header in headers)
+    width = 2 * _MARGIN + _NAMES + (1 + len(columns)) * (_TILE + _GAP)
+    texts = [(title, fonts.title, _INK), (f"{subtitle} {rest}", fonts.text, _FAINT)]
+    width = max(width, *(2 * _MARGIN + round(font.getlength(text)) for text, font, _ in texts))
+    height = top + len(shown) * (_TILE + _LINE + _GAP) + _MARGIN
+    canvas = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(canvas)
+    for k, (text, font, ink) in enumerate(texts):
+        pen.text((_MARGIN, _MARGIN + 28 * k), plain(text), ink, font=font)
+    for k, header in enumerate(headers):
+        for j, text in enumerate(header):
+            y = top - 8 - _LINE * (len(header) - j)
+            pen.text((_column(k) + _TILE / 2, y), text, _INK, font=fonts.bold, anchor="ma")
+    for k, line in enumerate(shown):
+        _draw_line(canvas, pen, fonts, line, len(columns), top + k * (_TILE + _LINE + _GAP))
+    canvas.save(path, format="PNG", optimize=True)
+    return path
+
+
+def _draw_line(
+    canvas: Image.Image, pen: ImageDraw.ImageDraw, fonts: _Fonts, line: Line, columns: int, y: int
+) -> None:
+    names = fonts.wrapped(line.name, _NAMES - _GAP, 3)
+    notes = fonts.wrapped(line.note, _NAMES - _GAP, 2)
+    left = y + (_TILE - _LINE * (len(names) + len(notes))) // 2
+    for j, text in enumerate([*names, *notes]):
+        font, ink = (fonts.bold, _INK) if j < len(names) else (fonts.text, _FAINT)
+        pen.text((_MARGIN, left + _LINE * j), text, ink, font=font)
+    tiles = [Tile(line.target, ""), *line.tiles[:columns]]
+    for k, tile in enumerate(tiles):
+        x = _column(k)
+        _paste(canvas, pen, tile.pixels, x, y)
+        font = fonts.bold if tile.strong else fonts.text
+        ink = _INK if tile.strong else _FAINT
+        caption = fonts.fitted(tile.caption, _TILE + _GAP - 4, font)
+        place, anchor = (y + _TILE + 3, "ma") if tile.pixels is not None else (y + _TILE / 2, "mm")
+        pen.text((x + _TILE / 2, place), caption, ink, font=font, anchor=anchor)
+
+
+def _paste(
+    canvas: Image.Image, pen: ImageDraw.ImageDraw, pixels: Pixels | None, x: int, y: int
+) -> None:
+    if pixels is None:
+        pen.rectangle((x, y, x + _TILE - 1, y + _TILE - 1), fill=_EMPTY)
+        return
+    image = _sized(Image.fromarray(np.ascontiguousarray(pixels)))
+    canvas.paste(image, (x + (_TILE - image.width) // 2, y + (_TILE - image.height) // 2))
+
+
+def _sized(image: Image.Image) -> Image.Image:
+    """Small images grow by a whole factor, pixel by pixel; large ones shrink smoothly."""
+    longest = max(image.size)
+    if longest > _TILE:
+        width, height = (max(1, side * _TILE // longest) for side in image.size)
+        return image.resize((width, height), Image.Resampling.LANCZOS)
+    factor = _TILE // longest
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def _column(k: int) -> int:
+    return _MARGIN + _NAMES + k * (_TILE + _GAP)
+
+
+def _left_out(lines: int, methods: int) -> str:
+    found = []
+    if lines > MAX_LINES:
+        found.append(f"The first {MAX_LINES} of {lines} images.")
+    if methods > MAX_METHODS:
+        found.append(f"The first {MAX_METHODS} of {count(methods, 'method')}.")
+    return " ".join(found)
+
+
+class _Fonts:
+    """DejaVu, as matplotlib brings it."""
+
+    def __init__(self) -> None:
+        import matplotlib
+
+        self._folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+        self.title = self._load("DejaVuSans-Bold.ttf", 20)
+        self.bold = self._load("DejaVuSans-Bold.ttf", 14)
+        self.text = self._load("DejaVuSans.ttf", 14)
+
+    def _load(self, name: str, size: int) -> FreeTypeFont:
+        return ImageFont.truetype(str(self._folder / name), size)
+
+    def fitted(self, text: str, width: int, font: FreeTypeFont) -> str:
+        """One line, cut to a width."""
+        text = plain(text)
+        if font.getlength(text) <= width:
+            return text
+        while text and font.getlength(text + "…") > width:
+            text = text[:-1]
+        return text + "…"
+
+    def wrapped(self, text: str, width: int, lines: int) -> list[str]:
+        """At most so many lines in bold; the last one is cut."""
+        found = folded(text, lambda part: self.bold.getlength(part) <= width)
+        if len(found) > lines:
+            found[lines - 1 :] = [self.fitted("".join(found[lines - 1 :]), width, self.bold)]
+        return found

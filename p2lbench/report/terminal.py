@@ -1,0 +1,207 @@
+"""The leaderboard in a terminal of any width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, as_text
+from p2lbench.report.text import count, encodable, folded, plain, shorten
+
+_NAME_WIDTH = 26
+_HEADER_WIDTH = 10
+_GAP = 2  # between columns
+_NOTES = 12  # lines of notes before the rest is counted
+
+
+@dataclass(frozen=True)
+class _Column:
+    header: Text
+    cells: tuple[Text, ...]
+    left: bool = False
+
+    @property
+    def width(self) -> int:
+        lines = [
+            *self.header.plain.split("\n"),
+            *(part for c in self.cells for part in c.plain.split("\n")),
+        ]
+        return max(cell_len(line) for line in lines)
+
+
+class LeaderboardView:
+    """A rich renderable: print it on a Console.
+
+    A method takes three lines: mean, selected, best of N. Metrics that do not fit the width go
+    into further tables below. Where there are no colours, the best have a * instead of bold.
+    """
+
+    def __init__(self, board: Leaderboard) -> None:
+        self.board = board
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        paint = _Paint(self.board, stars=console.color_system is None, encoding=options.encoding)
+        yield from paint.title()
+        yield Text()
+        for columns in _packed(paint.names(), paint.numbers(), options.max_width):
+            yield _table(columns)
+            yield Text()
+        yield from (Padding(line, (0, 0, 0, 1)) for line in paint.footer())
+
+
+def _packed(names: list[_Column], numbers: list[_Column], width: int) -> Iterator[list[_Column]]:
+    """Splits the columns of numbers over as many tables as the width asks for."""
+    fixed = sum(column.width + _GAP for column in names)
+    page: list[_Column] = []
+    for column in numbers:
+        used = fixed + sum(c.width + _GAP for c in page)
+        if page and used + column.width + _GAP > width:
+            yield names + page
+            page = []
+        page.append(column)
+    yield names + page
+
+
+def _table(columns: list[_Column]) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1),
+        collapse_padding=True,
+        leading=1,
+    )
+    for column in columns:
+        justify: Literal["left", "right"] = "left" if column.left else "right"
+        table.add_column(column.header, justify=justify, no_wrap=True, vertical="top")
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*cells)
+    return table
+
+
+class _Paint:
+    """Turns a leaderboard into columns of styled text."""
+
+    def __init__(self, board: Leaderboard, stars: bool, encoding: str) -> None:
+        self.board, self.stars, self.encoding = board, stars, encoding
+
+    def title(self) -> Iterator[Text]:
+        suite, rows = self.board.suite, self.board.rows
+        facts = [
+            count(max((row.planned for row in rows), default=0), "image"),
+            count(suite.candidates, "candidate"),
+            count(suite.repeats, "repeat"),
+            f"protocol {suite.protocol}",
+            *(f"{value:,g} {unit} per cell" for unit, value in suite.budget.items()),
+        ]
+        yield Text.assemble(self._text(suite.name, "bold"), self._say(f" · {' · '.join(facts)}"))
+        if rows:
+            fixed = [k for k in range(len(AXES)) if k not in self.board.varying]
+            yield self._text(" · ".join(f"{AXES[k]} {rows[0].labels[k]}" for k in fixed), "dim")
+
+    def names(self) -> list[_Column]:
+        rows = self.board.rows
+        kinds = "\n".join(self._kind(kind) for kind in STATISTICS)
+        ranks = tuple(self._text("" if row.rank is None else str(row.rank)) for row in rows)
+        return [
+            _Column(Text("#"), ranks),
+            _Column(Text("method"), tuple(self._name(row) for row in rows), left=True),
+            _Column(Text(), tuple(Text(kinds, "dim") for _ in rows), left=True),
+        ]
+
+    def numbers(self) -> list[_Column]:
+        rows = self.board.rows
+        spent = {"passes": [row.passes for row in rows], "seconds": [row.seconds for row in rows]}
+        formats = {"passes": ",.0f", "seconds": ",.1f"}
+        return [
+            *(self._metric(m) for m in self.board.metrics if self._has_values(m)),
+            *(
+                _Column(Text(name), tuple(self._spent(value, formats[name]) for value in values))
+                for name, values in spent.items()
+            ),
+        ]
+
+    def footer(self) -> Iterator[Text]:
+        board = self.board
+        if board.ranked_on is not None:
+            held = "which no method optimised" if board.held_out else "which methods optimised"
+            label = board.metric(board.ranked_on).label
+            yield self._text(f"Ranked by selected, on {label}, {held}.")
+        number = board.suite.candidates
+        best = "*" if self.stars else "bold"
+        yield self._text(
+            f"mean: over the {number} candidates. selected: the one with the lowest objective. "
+            f"best of {number}: each metric's best candidate by itself, an oracle. "
+            f"{best}: best in its column. passes, seconds: per cell.",
+            "dim",
+        )
+        if board.optimised:
+            labels = [m.label for m in board.metrics if m.name in board.optimised]
+            yield self._text(f"Optimised, directly or in effect: {', '.join(labels)}.", "dim")
+        rows = [f"{self._label(row)}: {'; '.join(row.notes)}" for row in board.rows if row.notes]
+        notes = [*board.notes, *rows]
+        for note in notes[:_NOTES]:
+            yield self._text(f"• {shorten(note, 300)}", "yellow")
+        if len(notes) > _NOTES:
+            yield self._text(f"• and {len(notes) - _NOTES} more notes: --format json", "yellow")
+
+    def _has_values(self, metric: Metric) -> bool:
+        """The notes say why a metric has none."""
+        return any(row.value("selected", metric.name) is not None for row in self.board.rows)
+
+    def _metric(self, metric: Metric) -> _Column:
+        digits = self.board.digits(metric.name)
+        places = {kind: self.board.places(kind, metric.name) for kind in STATISTICS}
+        cells = []
+        for k, row in enumerate(self.board.rows):
+            values = {kind: row.value(kind, metric.name) for kind in STATISTICS}
+            lines = [self._number(v, digits, places[kind].get(k)) for kind, v in values.items()]
+            cells.append(Text("\n").join(lines))
+        style = "bold cyan" if metric.name == self.board.ranked_on else "bold"
+        return _Column(Text(self._header(metric), style), tuple(cells))
+
+    def _number(self, value: float | None, digits: int, place: int | None) -> Text:
+        star = "" if not self.stars else "*" if place == 1 else " "
+        text = "—" if value is None else as_text(value, digits)
+        style = "bold green" if place == 1 else "dim" if value is None else ""
+        return self._text(text, style).append(star)
+
+    def _spent(self, value: float | None, form: str) -> Text:
+        return self._text("—" if value is None else format(value, form))
+
+    def _header(self, metric: Metric) -> str:
+        arrow = "↑" if metric.higher_is_better else "↓"
+        lines = folded(metric.label, lambda part: cell_len(part) <= _HEADER_WIDTH - 2) or [""]
+        return self._say("\n".join(lines) + f" {arrow}")
+
+    def _name(self, row: Row) -> Text:
+        """The optimizer, below it the other axes that vary, below that what is missing."""
+        lines = [self._folded(row.labels[4], "bold")]
+        lines += [self._folded(row.labels[k], "dim") for k in self.board.varying if k != 4]
+        if row.partial:
+            lines.append(self._text(f"{len(row.complete)} of {row.planned} images", "yellow"))
+        return Text("\n").join(lines)
+
+    def _folded(self, name: str, style: str) -> Text:
+        lines = folded(name, lambda part: cell_len(part) <= _NAME_WIDTH)
+        return Text(self._say("\n".join(lines)), style)
+
+    def _label(self, row: Row) -> str:
+        return " · ".join(row.labels[k] for k in reversed(self.board.varying))
+
+    def _kind(self, kind: str) -> str:
+        return f"best of {self.board.suite.candidates}" if kind == "best" else kind
+
+    def _text(self, text: str, style: str = "") -> Text:
+        return Text(self._say(plain(text)), style)
+
+    def _say(self, text: str) -> str:
+        return encodable(text, self.encoding)

@@ -1,0 +1,248 @@
+"""From one method's records to its row of numbers. Pure; what counts is said in leaderboard.py."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from p2lbench.record import Record
+from p2lbench.stats import Array, mean_interval
+from p2lbench.store import PlanRow
+
+Statistic = Literal["mean", "selected", "best"]
+STATISTICS: tuple[Statistic, ...] = ("mean", "selected", "best")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column: its name in the records, what to print, which way is better, its protocol."""
+
+    name: str
+    label: str
+    higher_is_better: bool = False
+    protocol: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method. Mappings go from metric name to value; None: no value, the notes say why.
+
+    `complete`: the images that the numbers are over. `planned`: how many there should be.
+    `missing`: planned cells that are not ok. `rank` counts from 1; None: nothing to rank.
+    """
+
+    labels: tuple[str, str, str, str, str]
+    complete: frozenset[str]
+    planned: int
+    mean: Mapping[str, float | None]
+    best: Mapping[str, float | None]
+    selected: Mapping[str, float | None]
+    ci: Mapping[str, tuple[float, float] | None]
+    aligned: Mapping[str, float | None]
+    unmasked: Mapping[str, float | None]
+    passes: float | None
+    seconds: float | None
+    missing: int
+    notes: tuple[str, ...]
+    comparable: bool = True
+    rank: int | None = None
+
+    def value(self, statistic: Statistic, metric: str) -> float | None:
+        """One number of the table."""
+        table: Mapping[str, float | None] = getattr(self, statistic)
+        return table[metric]
+
+    @property
+    def partial(self) -> bool:
+        """Whether it covers fewer images than planned."""
+        return len(self.complete) < self.planned
+
+
+_MEAN, _BEST, _SELECTED, _ALIGNED, _UNMASKED = range(5)
+
+
+@dataclass(frozen=True)
+class CellNumbers:
+    """A record, reduced to what rows need: `numbers` (5, metrics) has NaN for every hole."""
+
+    image: str
+    status: str
+    reason: str
+    numbers: Array | None
+    spent: tuple[float, float]
+    missing: Mapping[str, str]
+    notes: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -> CellNumbers:
+    """One planned cell's numbers; record None: not run yet."""
+    if record is None:
+        return CellNumbers(planned.image, "not run yet", "", None, (math.nan,) * 2, {}, (), ())
+    ok = record.status == "ok"
+    chosen = record.selected
+    spent = (record.ledger.get("passes"), record.ledger.get("seconds"))
+    return CellNumbers(
+        image=planned.image,
+        status=record.status,
+        reason=record.reason,
+        numbers=_table([_numbers(record, metric, chosen) for metric in metrics]) if ok else None,
+        spent=(_or_nan(spent[0]), _or_nan(spent[1])),
+        missing=record.missing,
+        notes=record.notes,
+        environment=_environment(record) if ok else (),
+    )
+
+
+def _numbers(record: Record, metric: Metric, chosen: int | None) -> list[float]:
+    """One metric of one cell; plain Python, as a table may read 100,000 cells."""
+    aligned, unmasked = (_values(record, frame, metric.name) for frame in ("aligned", "unmasked"))
+    values = _values(record, "original", metric.name)
+    finite = [value for value in values if value is not None]
+    best = math.nan
+    if finite and len(finite) == len(values):
+        best = max(finite) if metric.higher_is_better else min(finite)
+    selected = None if chosen is None or chosen >= len(values) else values[chosen]
+    return [_average_of(values), best, _or_nan(selected), *map(_average_of, (aligned, unmasked))]
+
+
+def _values(record: Record, frame: str, metric: str) -> Sequence[float | None]:
+    return record.metrics.get(frame, {}).get(metric, ())
+
+
+def _average_of(values: Sequence[float | None]) -> float:
+    """NaN if a candidate has none: no candidate is dropped from a mean."""
+    finite = [value for value in values if value is not None]
+    return math.fsum(finite) / len(finite) if finite and len(finite) == len(values) else math.nan
+
+
+def _table(columns: Sequence[Sequence[float]]) -> Array:
+    return np.array(columns, dtype=np.float64).reshape(-1, 5).T
+
+
+def _environment(record: Record) -> tuple[tuple[str, str], ...]:
+    """What a table should not mix without saying so; a device's number does not matter."""
+    found = {key: str(record.environment.get(key, "")) for key in ("torch", "device", "dtype")}
+    return tuple((key, value.split(":")[0]) for key, value in found.items() if value)
+
+
+def make_row(
+    labels: tuple[str, str, str, str, str], cells: Sequence[CellNumbers], names: Sequence[str]
+) -> Row:
+    """One method's row of the table, not yet ranked; `names` of the metrics."""
+    images: dict[str, list[CellNumbers]] = {}
+    for cell in cells:
+        images.setdefault(cell.image, []).append(cell)
+    whole = {k: found for k, found in images.items() if all(c.numbers is not None for c in found)}
+    used = [cell for found in whole.values() for cell in found]
+    numbers = _average(list(whole.values()), len(names))
+    spent = [_mean(cell.spent[k] for cell in used) for k in (0, 1)]
+    return Row(
+        labels=labels,
+        complete=frozenset(whole),
+        planned=len(images),
+        mean=_named(names, numbers[_MEAN]),
+        best=_named(names, numbers[_BEST]),
+        selected=_named(names, numbers[_SELECTED]),
+        ci=_intervals(list(whole.values()), names),
+        aligned=_named(names, numbers[_ALIGNED]),
+        unmasked=_named(names, numbers[_UNMASKED]),
+        passes=spent[0],
+        seconds=spent[1],
+        missing=sum(cell.status != "ok" for cell in cells),
+        notes=(
+            *_coverage(len(whole), len(images)),
+            *_why_missing(cells),
+            *_holes(used, names),
+            *_remarks(used),
+        ),
+    )
+
+
+def _average(images: Sequence[Sequence[CellNumbers]], metrics: int) -> Array:
+    """(5, metrics): over repeats, then images; a hole anywhere is a hole."""
+    if not images:
+        return np.full((5, metrics), math.nan)
+    means: Array = np.mean([_stack(repeats).mean(axis=0) for repeats in images], axis=0)
+    return means
+
+
+def _stack(repeats: Sequence[CellNumbers]) -> Array:
+    return np.stack([cell.numbers for cell in repeats if cell.numbers is not None])
+
+
+def _intervals(
+    images: Sequence[Sequence[CellNumbers]], names: Sequence[str]
+) -> dict[str, tuple[float, float] | None]:
+    nothing: dict[str, tuple[float, float] | None] = dict.fromkeys(names)
+    if len(images) < 2:
+        return nothing
+    values = [_stack(repeats)[:, _MEAN] for repeats in images]
+    if len({len(repeats) for repeats in values}) > 1:  # a run cut short by --limit
+        values = [repeats.mean(axis=0, keepdims=True) for repeats in values]
+    array = np.stack(values)
+    finite = [k for k in range(len(names)) if np.isfinite(array[:, :, k]).all()]
+    ends = mean_interval(array[:, :, finite]) if finite else None
+    if ends is None:
+        return nothing
+    found = {names[k]: (float(lo), float(hi)) for k, (lo, hi) in zip(finite, ends, strict=True)}
+    return {**nothing, **found}
+
+
+def _coverage(complete: int, planned: int) -> Iterable[str]:
+    if complete < planned:
+        yield f"over {complete} of {planned} images" if complete else "no image is complete"
+
+
+def _why_missing(cells: Sequence[CellNumbers]) -> Iterable[str]:
+    """'2 failed: ValueError: ...', the commonest reasons first."""
+    lines = Counter((c.status, _first_line(c.reason)) for c in cells if c.status != "ok")
+    for (status, reason), count in lines.most_common(3):
+        yield f"{count} {status}: {reason}" if reason else f"{count} {status}"
+    others = lines.total() - sum(count for _, count in lines.most_common(3))
+    if others:
+        yield f"{others} more for other reasons"
+
+
+def _holes(used: Sequence[CellNumbers], names: Sequence[str]) -> Iterable[str]:
+    """Metrics without a value, but for those that every cell lacks for a stated reason."""
+    for k, name in enumerate(names):
+        holes = [c for c in used if c.numbers is not None and math.isnan(c.numbers[_MEAN, k])]
+        unexplained = [cell for cell in holes if name not in cell.missing]
+        if unexplained:
+            yield f"{name}: not finite in {len(unexplained)} of {len(used)} cells"
+        elif holes and len(holes) < len(used):
+            yield f"{name}: not computed in {len(holes)} of {len(used)} cells; run the suite again"
+
+
+def _remarks(used: Sequence[CellNumbers]) -> Iterable[str]:
+    """What the records have to say, once."""
+    for note, count in Counter(note for cell in used for note in cell.notes).items():
+        yield note if count == len(used) else f"{note} ({count} of {len(used)} cells)"
+
+
+def _named(names: Sequence[str], values: Array) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in zip(names, values, strict=True)}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return _number(math.fsum(found) / len(found)) if found else None
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[0][:160] if lines else ""

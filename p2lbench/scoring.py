@@ -1,0 +1,102 @@
+"""Every metric of every returned candidate, in each frame. Not counted: it is not the search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from p2lbench.errors import UserError
+from p2lbench.models import Models
+from p2lbench.objective import CellObjective, evaluated, foreground, transformed
+from p2lbench.record import FRAMES
+from p2lbench.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from p2lbench.losses.base import Loss
+
+Values = tuple[float | None, ...]
+
+
+@dataclass
+class Scores:
+    """`values`: frame → metric → one value per candidate. `missing`: metric → why it has none.
+    `errors`: what a metric raised that it should not have."""
+
+    values: dict[str, dict[str, Values]] = field(default_factory=lambda: {f: {} for f in FRAMES})
+    missing: dict[str, str] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+
+def score(
+    objective: CellObjective, x: Tensor, metrics: Sequence[tuple[str, Spec]], models: Models
+) -> Scores:
+    """Score points (N, D): inside the mask in the target's frame, unmasked, and aligned."""
+    import torch
+
+    scores = Scores()
+    with torch.no_grad():
+        frames = _frames(objective, x)
+        for label, spec in metrics:
+            try:
+                loss = models.get(spec)
+                _refuse_small(label, loss, objective.target)
+                for frame, values in _each_frame(loss, frames).items():
+                    scores.values[frame][label] = finite(values)
+            except UserError as error:
+                scores.missing[label] = str(error).partition("\n")[0]
+            # A metric is a plugin: whatever it raises must not take the others with it.
+            except Exception as error:
+                scores.errors.append(f"metric {label}: {type(error).__name__}: {error}")
+    return scores
+
+
+Frame = tuple["Tensor", "Tensor", "Tensor"]
+
+
+def _frames(objective: CellObjective, x: Tensor) -> dict[str, Frame]:
+    """frame → images (N, …), target, mask."""
+    made, target = objective.images(x), objective.target
+    mask, everything = foreground(objective.mask), objective.mask.new_ones(objective.mask.shape)
+    if objective.transform is None:
+        inside = made, target, mask
+        return {"original": inside, "aligned": inside, "unmasked": (made, target, everything)}
+    phi = objective.phi(x)
+    back = objective.transform.invert(made, phi)
+    moved, moved_mask = transformed(objective.transform, target, mask, phi)
+    return {
+        "original": (back, target, mask),
+        "aligned": (made, moved, moved_mask),
+        "unmasked": (back, target, everything),
+    }
+
+
+def _each_frame(loss: Loss, frames: Mapping[str, Frame]) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    done: list[tuple[Frame, Tensor]] = []
+    for name, frame in frames.items():
+        same = [
+            v for f, v in done if all((a is b or a.equal(b)) for a, b in zip(f, frame, strict=True))
+        ]
+        if not same:
+            images, target, mask = frame
+            prepared = loss.prepare(target.clone(), mask.clone())
+            same = [evaluated(loss, images.clone(), prepared)]
+            done.append((frame, same[0]))
+        found[name] = same[0]
+    return found
+
+
+def _refuse_small(label: str, loss: Loss, target: Tensor) -> None:
+    side = min(target.shape[-2:])
+    least = getattr(loss, "min_size", 1)
+    if side < least:
+        raise UserError(f"{label}: needs images of {least} pixels, these have {side}; set resize")
+
+
+def finite(values: Tensor) -> Values:
+    """As numbers, None where not finite."""
+    return tuple(v if math.isfinite(v) else None for v in values.double().tolist())

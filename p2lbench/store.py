@@ -1,0 +1,357 @@
+"""The results folder: SQLite records + safetensors latents + images.
+
+Files go in under a temporary name, are synced, renamed, their folder synced; then the record is
+committed. Hence a committed record has its files, whenever the power goes. Names chosen by users
+stay inside the database; only checked cell ids become file names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import sqlite3
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from p2lbench import folder as disk
+from p2lbench import record_json
+from p2lbench.errors import StoreError
+from p2lbench.folder import folder_of
+from p2lbench.lock import FolderLock
+from p2lbench.record import Record, Status
+
+__all__ = ["PlanRow", "Store", "folder_of"]
+
+_PAGE = 500  # records read at a time: a reader must not hold the database while it works
+
+
+class PlanRow(NamedTuple):
+    """One planned cell: the row names in the order of the axes, image name, repeat, cell id."""
+
+    row: tuple[str, str, str, str, str]
+    image: str
+    repeat: int
+    cell: str
+
+
+class Store:
+    """A results folder, open for one writer (`create_or_open`) or any reader (`open_read`).
+
+    A context manager; `close` gives the lock back. Its methods may be called from any thread.
+    Every method raises StoreError where the folder cannot be used: damaged, full, read-only.
+    """
+
+    def __init__(self, folder: Path, database: sqlite3.Connection, lock: FolderLock | None) -> None:
+        self.folder = folder
+        self._database, self._lock = database, lock
+        self._mutex = threading.RLock()
+
+    @classmethod
+    def create_or_open(
+        cls, folder: Path, suite_name: str, *, warn: Callable[[str], None] | None = None
+    ) -> Store:
+        """Open a suite's folder (see `folder_of`) for writing; made if it is not there.
+
+        `warn` is told when a dead run's lock is taken over (default: `warnings.warn`).
+        Raises: StoreError for anything that is in the way; then nothing was made or changed.
+        """
+        folder = Path(folder).absolute()
+        made: list[Path] = []
+        with disk.explained(folder), contextlib.ExitStack() as undo:
+            exists = disk.inspect(folder)
+            undo.callback(disk.remove_made, made)
+            disk.make(folder, made)
+            lock = FolderLock(folder / "lock", warn or warnings.warn)
+            undo.callback(lock.release)
+            lock.acquire()
+            undo.callback(disk.remove_new, folder, set(os.listdir(folder)))
+            database = disk.open_database(folder, suite_name, exists)
+            undo.pop_all()
+        return cls(folder, database, lock)
+
+    @classmethod
+    def open_read(cls, folder: Path) -> Store:
+        """Open a results folder to read it; works beside a run, and on read-only media.
+
+        Raises: StoreError if it is missing, not a results folder, damaged, or of another version.
+        """
+        folder = Path(folder).absolute()
+        with disk.explained(folder):
+            if not disk.inspect(folder):
+                raise StoreError(
+                    f"{folder}: no results here. Expected a suite's results folder (with "
+                    f"{disk.DATABASE} in it); 'p2lbench run SUITE' makes one"
+                )
+            database = disk.connect(folder)
+            try:
+                disk.check(folder, database)
+                database.execute("PRAGMA query_only = ON")
+            except BaseException:
+                database.close()
+                raise
+        return cls(folder, database, None)
+
+    def close(self) -> None:
+        """Close the database and give the lock back. May be called twice."""
+        with self._mutex:
+            self._database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def beat(self) -> None:
+        """Refresh the lock's heartbeat; a thread of the lock's own does so too."""
+        with self._writing():
+            pass
+
+    # Records
+
+    def put(self, record: Record) -> None:
+        """Commit a record and its files; replaces what the cell left before.
+
+        Raises: StoreError (disk full, lock lost, ...): what was committed before stays.
+        """
+        files = {"latents": record.latents, "images": record.images}
+        paths = {kind: self.path(kind, record.cell) for kind in files}
+        with self._writing():
+            for kind, data in files.items():
+                disk.stage(paths[kind], data)
+            # A crash from here on must not leave the old record beside new files.
+            old = "SELECT 1 FROM records WHERE cell = ?"
+            if self._database.execute(old, (record.cell,)).fetchone():
+                self._execute("DELETE FROM records WHERE cell = ?", record.cell)
+            for kind, data in files.items():
+                disk.settle(paths[kind], bool(data))
+            self._execute(
+                "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+                record.cell,
+                record.status,
+                record_json.body(record),
+                record_json.trace(record),
+                _digest(record.latents),
+                _digest(record.images),
+            )
+
+    def put_metrics(
+        self,
+        cell: str,
+        metrics: Mapping[str, Mapping[str, Sequence[float | None]]],
+        missing: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add metrics computed later from stored latents: frame → metric → (candidates,).
+
+        A metric that now has values is no longer missing; `missing` adds reasons.
+        Raises: StoreError if the cell has no record.
+        """
+        with self._writing():
+            record = self.get(cell, files=False)
+            if record is None:
+                raise StoreError(f"{self.folder}: no record of cell {cell}; run the suite first")
+            merged = {frame: dict(values) for frame, values in record.metrics.items()}
+            for frame, values in metrics.items():
+                merged.setdefault(frame, {}).update({k: tuple(v) for k, v in values.items()})
+            known = {metric for values in metrics.values() for metric in values}
+            still = {k: v for k, v in record.missing.items() if k not in known}
+            record = replace(record, metrics=merged, missing={**still, **(missing or {})})
+            update = "UPDATE records SET body = ? WHERE cell = ?"
+            self._execute(update, record_json.body(record), cell)
+
+    def get(self, cell: str, *, files: bool = True) -> Record | None:
+        """A cell's record, or None. `files=False` leaves `latents` and `images` empty.
+
+        Raises: StoreError if a file is missing or not the one that was committed.
+        """
+        query = "SELECT cell, status, body, trace FROM records WHERE cell = ?"
+        with self._reading() as database:
+            found = database.execute(query, (_checked(cell),)).fetchone()
+            if found is None:
+                return None
+            record = self._decoded(*found)
+        if not files:
+            return record
+        return replace(record, latents=self.file("latents", cell), images=self.file("images", cell))
+
+    def file(self, kind: str, cell: str) -> bytes:
+        """A cell's `latents` (safetensors) or `images` (PNG); empty if it left none.
+
+        Raises: StoreError if the file is missing or not the one that was committed.
+        """
+        path = self.path(kind, cell)
+        with self._reading() as database:
+            query = f"SELECT {kind} FROM records WHERE cell = ?"
+            found = database.execute(query, (cell,)).fetchone()
+        if found is None or not found[0]:
+            return b""
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            data = b""
+        if _digest(data) != found[0]:
+            state = "differs from what the run stored" if data else "is missing or empty"
+            raise StoreError(f"{path}: this file {state}. 'p2lbench run SUITE --fresh' remakes it")
+        return data
+
+    def path(self, kind: str, cell: str) -> Path:
+        """Where a cell's `latents` or `images` are, or would be. Raises: StoreError."""
+        if kind not in disk.KINDS:
+            raise StoreError(f"no files of kind {kind!r}; there are {', '.join(disk.KINDS)}")
+        return self.folder / kind / (_checked(cell) + disk.KINDS[kind])
+
+    def statuses(self, cells: Iterable[str]) -> dict[str, Status]:
+        """The status of those of the cells that have a record."""
+        with self._reading() as database:
+            known = dict(database.execute("SELECT cell, status FROM records"))
+        return {cell: known[cell] for cell in cells if cell in known}
+
+    # The plan, and what the leaderboard has to know of the suite
+
+    def set_plan(self, rows: Iterable[PlanRow]) -> None:
+        """Replace the plan, in one transaction; keeps the order."""
+        values = (
+            (
+                k,
+                *(_storable(name) for name in (*row.row, row.image)),
+                row.repeat,
+                _checked(row.cell),
+            )
+            for k, row in enumerate(rows)
+        )
+        with self._writing(), self._transaction():
+            self._database.execute("DELETE FROM plan")
+            insert = "INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            self._database.executemany(insert, values)
+
+    def plan(self) -> tuple[PlanRow, ...]:
+        """What the last run planned, in its order."""
+        with self._reading() as database:
+            found = database.execute("SELECT * FROM plan ORDER BY position").fetchall()
+        return tuple(PlanRow(row[1:6], *row[6:]) for row in found)
+
+    def records(self, *, traces: bool = False) -> Iterator[tuple[PlanRow, Record | None]]:
+        """Every planned cell with its record (None: not run yet), without files; lazily.
+
+        `traces`: fill in `Record.trace` as well.
+        """
+        plan = self.plan()
+        for start in range(0, len(plan), _PAGE):
+            page = plan[start : start + _PAGE]
+            known = self._page([row.cell for row in page], "body, trace" if traces else "body")
+            yield from ((row, known.get(row.cell)) for row in page)
+
+    def set_metrics(self, metrics: Sequence[Mapping[str, Any]]) -> None:
+        """Describe the metrics: a list of {name, label, higher_is_better, protocol}."""
+        self._set_meta("metrics", list(metrics))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """What `set_metrics` was given; empty before."""
+        found = self._meta("metrics")
+        return found if isinstance(found, list) else []
+
+    def set_header(self, header: Mapping[str, Any]) -> None:
+        """Describe the run as a whole (`leaderboard.SuiteInfo.plain()`)."""
+        self._set_meta("header", header)
+
+    def header(self) -> dict[str, Any]:
+        """What `set_header` was given; empty before."""
+        found = self._meta("header")
+        return found if isinstance(found, dict) else {}
+
+    def write_suite(self, text: bytes) -> None:
+        """Keep the suite as run, in `suite.yaml`."""
+        self._write("suite.yaml", text)
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Keep versions, device and so on, in `environment.json`."""
+        text = json.dumps(record_json.clean(environment), indent=2, allow_nan=False)
+        self._write("environment.json", text.encode() + b"\n")
+
+    # Inside
+
+    def _write(self, name: str, data: bytes) -> None:
+        with self._writing():
+            disk.stage(self.folder / name, data)
+            disk.settle(self.folder / name, True)
+
+    def _set_meta(self, key: str, value: Any) -> None:
+        with self._writing():
+            self._execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, record_json.dump(value))
+
+    def _meta(self, key: str) -> Any:
+        with self._reading() as database:
+            found = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+            return None if found is None else json.loads(found[0])
+
+    def _execute(self, statement: str, *values: Any) -> None:
+        with self._transaction():
+            self._database.execute(statement, values)
+
+    def _page(self, cells: Sequence[str], columns: str) -> dict[str, Record]:
+        marks = ", ".join("?" * len(cells))
+        query = f"SELECT cell, status, {columns} FROM records WHERE cell IN ({marks})"
+        with self._reading() as database:
+            found = database.execute(query, cells).fetchall()
+        return {row[0]: self._decoded(*row) for row in found}
+
+    def _decoded(self, cell: str, status: str, body: str, trace: str = "") -> Record:
+        try:
+            return record_json.load(cell, status, body, trace)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise disk.damaged(self.folder, f"the record of cell {cell} is not readable") from error
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, disk.explained(self.folder):
+            yield self._database
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self._lock is None:
+            raise StoreError(f"{self.folder}: opened for reading only")
+        with self._mutex, disk.explained(self.folder):
+            self._lock.beat()
+            yield
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+
+def _checked(cell: str) -> str:
+    """A cell id that is safe as a file's name. Raises: StoreError."""
+    if not re.fullmatch(r"[0-9a-f]{1,64}", cell):
+        raise StoreError(f"{cell[:80]!r} is not a cell id: expected up to 64 digits 0-9 a-f")
+    return cell
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest() if data else ""
+
+
+def _storable(name: str) -> str:
+    """Text that SQLite takes: a file name's undecodable bytes are written out."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,319 @@
+"""YAML → a validated suite. Everything that is wrong is said at once, with file:line:column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any, Literal
+
+from p2lbench import plugins as plugins_module
+from p2lbench import weights
+from p2lbench.axes import NONE, Axes, Row, read_axis
+from p2lbench.budget import Budget
+from p2lbench.checks import Problems, got
+from p2lbench.errors import Place, PluginError, SuiteErrors, UserError, did_you_mean
+from p2lbench.imagelist import Found, read_images
+from p2lbench.options import UnknownName, build
+from p2lbench.plan import Image, class_index, weights_named
+from p2lbench.plugins import Plugins
+from p2lbench.rules import Rules, check_effect
+from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, TransformChain, WeightedLoss
+from p2lbench.suitefile import Role, Written, find, shipped, validated
+from p2lbench.yamlfile import Document, Locate, apply, decode, display, parse, read_bytes
+
+__all__ = ["Suite", "find", "load", "shipped"]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a suite file says, resolved and checked; `text` is the file as written.
+
+    `mask_scoring` is None where the suite leaves it to the transform. `without_init`: the row
+    names of generators whose init is `none`, because they take no class and no init was named.
+    """
+
+    name: str
+    file: Path
+    text: str
+    overrides: tuple[str, ...]
+    images: tuple[Image, ...]
+    generators: tuple[Named, ...]
+    losses: tuple[WeightedLoss, ...]
+    transforms: tuple[TransformChain, ...]
+    inits: tuple[InitMap, ...]
+    optimizers: tuple[Named, ...]
+    metrics: tuple[Spec, ...]
+    metric_labels: tuple[str, ...]
+    candidates: int
+    repeats: int
+    budget: Budget
+    protocol: Protocol
+    timeout: float
+    threads: int
+    seed: int
+    plugin_files: tuple[Path, ...]
+    roles: tuple[tuple[str, Role], ...]
+    mask_scoring: Literal["soft", "hard"] | None
+    baseline: str | None
+    reference: Path | None
+    exclude: tuple[Mapping[str, str], ...]
+    include: tuple[Method, ...]
+    without_init: frozenset[str] = frozenset()
+
+
+LoadPlugins = Callable[[Sequence[Path]], Plugins]
+
+
+def load(
+    suite: str | Path,
+    plugin_files: Sequence[Path] = (),
+    overrides: Sequence[str] = (),
+    load_plugins: LoadPlugins = plugins_module.load,
+) -> tuple[Suite, Plugins]:
+    """Read and check a suite, and load the plugins that it can use.
+
+    Args:
+        suite: a path, or the name of a suite that comes with p2lbench.
+        plugin_files: further plugin files (`--plugin`), after the suite's own.
+        overrides: `a.b=YAML` settings (`--set`), in order.
+
+    Raises:
+        UserError: anything is wrong; `SuiteErrors` tells all of it.
+    """
+    path = find(suite).absolute()
+    text = decode(read_bytes(path), display(path))
+    document = parse(text, display(path))
+    for override in overrides:
+        document = apply(document, override)
+    problems = Problems()
+    written, bad = validated(document, problems)
+    files = (*_plugin_files(written.plugins, path.parent, document, problems), *plugin_files)
+    plugins = _plugins(files, document, problems, load_plugins)
+    parts = _Reader(written, bad, path.parent, document, problems, plugins).parts()
+    _report(problems, plugins)
+    checked = Suite(
+        name=written.name,
+        file=path,
+        text=text,
+        overrides=tuple(overrides),
+        candidates=written.candidates,
+        repeats=written.repeats,
+        budget=Budget(written.budget.passes or inf, written.budget.seconds or inf),
+        protocol=written.budget.protocol,
+        timeout=float(written.timeout),
+        threads=written.threads,
+        seed=written.seed,
+        plugin_files=files,
+        roles=tuple(sorted(written.roles.items())),
+        mask_scoring=written.mask_scoring,
+        baseline=written.baseline,
+        exclude=tuple(written.exclude),
+        **parts,
+    )
+    check_effect(checked, document, problems)
+    problems.check()
+    return checked, plugins
+
+
+def _plugin_files(
+    written: Sequence[str], folder: Path, document: Document, problems: Problems
+) -> tuple[Path, ...]:
+    """The suite's plugin files. Without one of them no name can be judged, so that ends it."""
+    files = tuple(folder / file for file in written)
+    missing = [i for i, file in enumerate(files) if not file.is_file()]
+    for i in missing:
+        message = f"{display(files[i])}: no such plugin file"
+        problems.add(UserError(message, document.place("plugins", i)))
+    if missing:
+        problems.check()
+    return files
+
+
+def _plugins(
+    files: Sequence[Path], document: Document, problems: Problems, load_plugins: LoadPlugins
+) -> Plugins:
+    try:
+        return load_plugins(files)
+    except PluginError as error:
+        named = [i for i, file in enumerate(files) if str(file.resolve()) in error.message]
+        # A file of --plugin's stands nowhere in the suite.
+        known = named and ("plugins", named[0]) in document.values
+        place = document.place("plugins", named[0]) if known else None
+        problems.add(PluginError(error.message, place))
+        raise SuiteErrors(problems.errors) from error
+
+
+def _report(problems: Problems, plugins: Plugins) -> None:
+    """Raise what was found; an unknown name may belong to a plugin that did not load."""
+    broken = "".join(f"; plugin '{r.name}' did not load: {r.error}" for r in plugins.broken)
+    problems.errors = [
+        UserError(error.message + broken, error.place) if isinstance(error, UnknownName) else error
+        for error in problems.errors
+    ]
+    problems.errors.sort(key=_position)
+    problems.check()
+
+
+def _position(error: UserError) -> tuple[str, int, int]:
+    place = error.place
+    return (place.file, place.line or 0, place.column or 0) if place else ("", 0, 0)
+
+
+class _Reader:
+    """Reads the axes and images of a suite; every error goes to `problems`.
+
+    `bad`: keys that are wrong, which checks across keys leave out.
+    """
+
+    def __init__(
+        self,
+        written: Written,
+        bad: set[str],
+        folder: Path,
+        document: Document,
+        problems: Problems,
+        plugins: Plugins,
+    ) -> None:
+        self.written, self.bad, self.folder = written, bad, folder
+        self.document, self.problems = document, problems
+        self.registry = plugins.registry
+        self.axes = Axes(plugins.registry)
+        self.rows: dict[str, list[tuple[Any, Place | None]]] = {}
+
+    def parts(self) -> dict[str, Any]:
+        """The fields of a Suite that plugins or files decide."""
+        self._axis("generators", self.written.generators)
+        self._axis("losses", self.written.losses or self._default_losses())
+        self._axis("transforms", self.written.transforms)
+        self._axis("optimizers", self.written.optimizers)
+        self._axis("metrics", self.written.metrics or self._default_metrics())
+        images = self._images()
+        self._axis("inits", self.written.inits or self._default_inits(images))
+        without_init = self._without_init()
+        self._check_classes(images, without_init)
+        rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
+        metrics = rows.pop("metrics")
+        return {
+            **rows,
+            "images": tuple(found.image for found in images),
+            "metrics": tuple(metric.spec for metric in metrics),
+            "metric_labels": tuple(metric.label for metric in metrics),
+            "without_init": without_init,
+            "include": self._rules(rows, without_init),
+            "reference": self._reference(),
+        }
+
+    def _rules(self, rows: dict[str, Any], without_init: frozenset[str]) -> tuple[Method, ...]:
+        """The included methods. Rules name rows, so they wait until all rows are right."""
+        if self.bad & {*AXES, "exclude", "include", "baseline"}:
+            return ()
+        rules = Rules(self.axes, rows, without_init, self.document, self.problems)
+        rules.check_exclude(self.written.exclude)
+        include = rules.include(self.written.include)
+        rules.check_baseline(self.written.baseline, include)
+        return include
+
+    def _axis(self, key: str, written: Sequence[Any]) -> None:
+        if key in self.bad:
+            self.rows[key] = []
+            return
+        before = len(self.problems.errors)
+        self.rows[key] = read_axis(written, self.axes.reader(key), self._locate(key), self.problems)
+        if key != "metrics":  # a metric without weights is a note in the leaderboard
+            for row, place in self.rows[key]:
+                self._check_weights(row, place)
+        if len(self.problems.errors) > before:
+            self.bad.add(key)
+
+    def _locate(self, key: str) -> Locate:
+        """Where an axis stands; what is not written follows from the generators."""
+        if (key,) in self.document.values:
+            return self.document.within(key)
+        return lambda *keys, key=False: self.document.place("generators")
+
+    def _read(self, key: str) -> tuple[Any, ...]:
+        return tuple(row for row, _ in self.rows[key])
+
+    def _check_weights(self, row: Row, place: Place | None) -> None:
+        for name in weights_named(row, self.registry):
+            try:
+                weights.locate(name)
+            except UserError as error:
+                self.problems.add(type(error)(error.message, place))
+
+    def _generators(self) -> list[tuple[Named, Any]]:
+        return [(row, build(row.spec, self.registry)) for row in self._read("generators")]
+
+    def _default_losses(self) -> list[Any]:
+        if "generators" in self.bad:
+            self.bad.add("losses")
+            return []
+        stated = [getattr(instance, "default_loss", None) for _, instance in self._generators()]
+        if stated[0] and all(loss == stated[0] for loss in stated):
+            return [dict(stated[0])]
+        reason = "no default loss" if not any(stated) else "different default losses"
+        message = f"the generators have {reason}: add `losses:`, for example [{{l1: 1}}]"
+        self.problems.add(UserError(message, self.document.place("generators")))
+        self.bad.add("losses")
+        return []
+
+    def _default_metrics(self) -> list[str]:
+        own = [getattr(instance, "default_metrics", ()) for _, instance in self._generators()]
+        return list(dict.fromkeys(["l1", "l2", *(name for names in own for name in names)]))
+
+    def _default_inits(self, images: Sequence[Found]) -> list[str]:
+        if self._generators() and not self._conditional():
+            return [NONE]
+        with_class = all(found.image.class_name is not None for found in images)
+        return ["ground-truth" if with_class else "predicted"]
+
+    def _conditional(self) -> list[tuple[Named, Any]]:
+        return [(row, g) for row, g in self._generators() if getattr(g, "conditional", False)]
+
+    def _without_init(self) -> frozenset[str]:
+        if self.written.inits is not None:
+            return frozenset()
+        conditional = {row.label for row, _ in self._conditional()}
+        return frozenset(row.label for row in self._read("generators")) - conditional
+
+    def _images(self) -> list[Found]:
+        if "images" in self.bad:
+            return []
+        locate = self.document.within("images")
+        return read_images(self.written.images, self.folder, locate, self.problems)
+
+    def _check_classes(self, images: Sequence[Found], without_init: frozenset[str]) -> None:
+        needing = [row.label for row in self._read("inits") if self._needs_class(row)]
+        conditional = [pair for pair in self._conditional() if pair[0].label not in without_init]
+        for found in images:
+            given = found.image.class_name
+            for row, generator in conditional:
+                if given is None and needing:
+                    message = f"init '{needing[0]}' needs the class of '{found.image.name}'"
+                    self._class_error(f"{message}: add `class:`", generator, found)
+                    break
+                if given is not None and class_index(given, generator.classes) is None:
+                    close = did_you_mean(str(given), generator.classes)
+                    message = f"generator '{row.label}' has no class {got(given)}.{close}"
+                    self._class_error(message, generator, found)
+
+    def _class_error(self, message: str, generator: Any, found: Found) -> None:
+        names = tuple(generator.classes)
+        listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        expected = f" Expected 0 to {len(names) - 1}, or one of: {listed}" if names else ""
+        self.problems.add(UserError(message + expected, found.place))
+
+    def _needs_class(self, init: InitMap) -> bool:
+        instances = [build(spec, self.registry) for _, spec in init.parts]
+        return any(getattr(instance, "needs_class", False) for instance in instances)
+
+    def _reference(self) -> Path | None:
+        if self.written.reference is None:
+            return None
+        path = self.folder / self.written.reference
+        if not path.is_dir():
+            message = f"{display(path)}: no such results folder"
+            self.problems.add(UserError(message, self.document.place("reference")))
+        return path

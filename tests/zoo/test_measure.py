@@ -1,0 +1,39 @@
+"""The measures behind the cards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pytorch_pretrained_biggan import BigGAN
+
+from p2lbench.zoo import fmnist, measure
+
+
+def test_frechet_of_gaussians_is_the_closed_form() -> None:
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(200_000, 2))
+    a, b = draws[:100_000], draws[100_000:] * np.array([3.0, 1.0]) + np.array([1.0, -2.0])
+    # |(1, -2)|^2 + (3 - 1)^2 + 0
+    assert measure.frechet(a, b) == pytest.approx(9.0, rel=0.02)
+    assert measure.frechet(a, a) == pytest.approx(0.0, abs=1e-9)
+    assert measure.frechet(a, b) == pytest.approx(measure.frechet(b, a), rel=1e-9)
+
+
+def test_frechet_of_degenerate_features_is_finite() -> None:
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(50, 1)) @ np.ones((1, 4))
+    assert measure.frechet(flat, 2 * flat) == pytest.approx(
+        4 * flat[:, 0].var(ddof=1) + (4 * flat[:, 0].mean() ** 2), rel=1e-6
+    )
+
+
+def test_sample_sheet_has_a_row_per_class(generator: BigGAN) -> None:
+    sheet = measure.sample_sheet(generator)
+    assert sheet.mode == "L"
+    assert sheet.height == len(fmnist.CLASSES) * fmnist.SIZE * 2
+    assert sheet.width > measure.SHEET_COLUMNS * fmnist.SIZE * 2
+
+
+def test_balanced_takes_the_first_of_each_class(photos: fmnist.Photos) -> None:
+    picked = measure._balanced(photos, 20)
+    assert np.bincount(picked.labels).tolist() == [2] * 10
