@@ -37,7 +37,7 @@ class Best:
         return points.clone(), lowest.clone()
 
     def points(self) -> Tensor:
-        """(N, d): by original-frame loss where there is one, else by the aligned one, else start."""
+        """(N, d): best by original-frame loss, else by the aligned one, else the start."""
         import torch
 
         found, lowest = self._tables[True]

@@ -137,15 +137,20 @@ def _file(entry: _File, folder: Path, locate: Locate) -> list[Wanted]:
 def _folder(entry: _Folder, folder: Path, locate: Locate) -> list[Wanted]:
     """The images of a folder in the order of their names; a sub-folder is a class."""
     root, place = folder / entry.folder, locate("folder")
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise UserError(f"{display(root)}: no such folder", place)
     found: list[Wanted] = []
     for path in _listing(root, place):
-        inner = _listing(path, place) if path.is_dir() else [path]
-        own = _number_or_name(path.name) if path.is_dir() else None
+        is_class = os.path.isdir(path)
+        inner = _listing(path, place) if is_class else [path]
+        own = _number_or_name(path.name) if is_class else None
         given = own if entry.class_name is None else entry.class_name
-        images = [file for file in inner if file.suffix.lower() in SUFFIXES and not file.is_dir()]
-        found += [Wanted(f, given, None, entry.split, place, None, place) for f in images]
+        images = [file for file in inner if file.suffix.lower() in SUFFIXES]
+        found += [
+            Wanted(file, given, None, entry.split, place, None, place)
+            for file in images
+            if not os.path.isdir(file)
+        ]
     if not found:
         message = f"{display(root)}: no images in it; expected {', '.join(SUFFIXES)}"
         raise UserError(message, place)
@@ -161,7 +166,7 @@ def _listing(folder: Path, place: Place | None) -> list[Path]:
 
 def _manifest(file: Path, place: Place | None) -> list[Wanted]:
     """The rows of a CSV file; its paths are relative to the file itself, so that it can move."""
-    if not file.exists():
+    if not os.path.exists(file):
         raise UserError(f"{display(file)}: no such manifest", place)
     text, name = decode(read_bytes(file, MAX_MANIFEST), display(file)), display(file)
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)

@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -65,7 +66,7 @@ def load(files: Sequence[Path] = ()) -> Plugins:
     for point in importlib.metadata.entry_points(group=hookspecs.PROJECT):
         loader.take(point.name, _entry_point_origin(point), point.load)
     for file in dict.fromkeys(path.resolve() for path in files):
-        loader.take(file.stem, _file_origin(file), lambda file=file: _exec(file), True, file)
+        loader.take(file.stem, _file_origin(file), _executor(file), True, file)
     return Plugins(loader.registry, tuple(loader.reports))
 
 
@@ -135,6 +136,10 @@ def _importer(module: str) -> Callable[[], ModuleType]:
     return lambda: importlib.import_module(module)
 
 
+def _executor(file: Path) -> Callable[[], ModuleType]:
+    return lambda: _exec(file)
+
+
 def _exec(file: Path) -> ModuleType:
     # A name of its own, and an entry in sys.modules, so that instances can be pickled.
     digest = hashlib.sha256(str(file).encode()).hexdigest()[:12]
@@ -171,10 +176,8 @@ def _entry_point_origin(point: importlib.metadata.EntryPoint) -> Origin:
     if point.dist is None:
         return Origin(point.module)
     spec = None
-    try:
+    with suppress(ImportError, ValueError):
         spec = importlib.util.find_spec(point.module.partition(".")[0])
-    except (ImportError, ValueError):
-        pass
     root = Path(spec.origin).parent if spec and spec.origin else None
     source = _source_if_editable(point.dist.name, root) if root else None
     return Origin(point.dist.name, point.dist.version, source)

@@ -303,15 +303,15 @@ class Problem:
         stage: Problem | None = self
         while stage is not None:
             chain.append((stage, rows))
-            stage, rows = stage._parent, stage._parent_rows[rows]
+            rows, stage = stage._parent_rows[rows], stage._parent
         cost = len(full) * (2 if gradient else 1)
-        for stage, own in chain:
-            if not stage._limit.admits(cost, own, gradient):
-                stage._refuse(full, own)
+        for each, own in chain:
+            if not each._limit.admits(cost, own, gradient):
+                each._refuse(full, own)
                 raise StageOver("the stage's allowance is used up")
         self._root.admit(cost)
-        for stage, own in chain:
-            stage._limit.charge(cost, own, gradient)
+        for each, own in chain:
+            each._limit.charge(cost, own, gradient)
 
     def _refuse(self, full: Tensor, rows: Tensor) -> None:
         # A stage that ends by its gradients returns the points it would have gone on from.

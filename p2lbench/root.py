@@ -51,7 +51,7 @@ class Root:
         timeout: float = inf,
         progress: Callable[[int, float], None] | None = None,
     ) -> None:
-        """`mean`, `std` (D,): the init's distribution; `progress(passes, best)` is told at times."""
+        """`mean`, `std` (D,): the init's; `progress(passes, best)` is told at times."""
         import numpy as np
         import torch
 

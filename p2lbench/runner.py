@@ -182,7 +182,7 @@ def environment(plan: Plan) -> dict[str, Any]:
     """Versions and machine, without importing what is only asked for its version."""
     from importlib.metadata import PackageNotFoundError, version
 
-    packages = {}
+    packages: dict[str, str | None] = {}
     for name in ("torch", "torchvision", "numpy", "cma", "nevergrad", "lpips"):
         try:
             packages[name] = version(name)

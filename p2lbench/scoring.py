@@ -47,7 +47,7 @@ def score(
                 for frame, values in _each_frame(loss, frames).items():
                     scores.values[frame][label] = finite(values)
             except UserError as error:
-                scores.missing[label] = str(error).partition("\n")[0]
+                scores.missing[label] = str(error).partition("\n")[0].removeprefix(f"{label}: ")
             # A metric is a plugin: whatever it raises must not take the others with it.
             except Exception as error:
                 scores.errors.append(f"metric {label}: {type(error).__name__}: {error}")
@@ -78,23 +78,25 @@ def _each_frame(loss: Loss, frames: Mapping[str, Frame]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     done: list[tuple[Frame, Tensor]] = []
     for name, frame in frames.items():
-        same = [
-            v for f, v in done if all((a is b or a.equal(b)) for a, b in zip(f, frame, strict=True))
-        ]
-        if not same:
+        same = next((values for other, values in done if _equal(frame, other)), None)
+        if same is None:
             images, target, mask = frame
             prepared = loss.prepare(target.clone(), mask.clone())
-            same = [evaluated(loss, images.clone(), prepared)]
-            done.append((frame, same[0]))
-        found[name] = same[0]
+            same = evaluated(loss, images.clone(), prepared)
+            done.append((frame, same))
+        found[name] = same
     return found
+
+
+def _equal(one: Frame, other: Frame) -> bool:
+    return all(a is b or bool(a.equal(b)) for a, b in zip(one, other, strict=True))
 
 
 def _refuse_small(label: str, loss: Loss, target: Tensor) -> None:
     side = min(target.shape[-2:])
     least = getattr(loss, "min_size", 1)
     if side < least:
-        raise UserError(f"{label}: needs images of {least} pixels, these have {side}; set resize")
+        raise UserError(f"needs images of {least} pixels, these have {side}; set resize")
 
 
 def finite(values: Tensor) -> Values:

@@ -22,7 +22,7 @@ def mean_interval(values: Array, level: float = 0.95) -> Array | None:
     meets the same resamples, so intervals of paired methods are paired.
 
     Percentiles are expanded for few images (Hesterberg 2015, "What Teachers Should Know about the
-    Bootstrap", section 5.3): with 6 images the plain 95% interval covers about 85%.
+    Bootstrap"): the plain percentile interval is too short for them.
     """
     images, repeats, _ = values.shape
     if images < 2:

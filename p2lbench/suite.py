@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -89,6 +90,8 @@ def load(
         document = apply(document, override)
     problems = Problems()
     written, bad = validated(document, problems)
+    if "plugins" in bad:
+        problems.check()  # without them no name can be judged
     files = (*_plugin_files(written.plugins, path.parent, document, problems), *plugin_files)
     plugins = _plugins(files, document, problems, load_plugins)
     parts = _Reader(written, bad, path.parent, document, problems, plugins).parts()
@@ -122,7 +125,7 @@ def _plugin_files(
 ) -> tuple[Path, ...]:
     """The suite's plugin files. Without one of them no name can be judged, so that ends it."""
     files = tuple(folder / file for file in written)
-    missing = [i for i, file in enumerate(files) if not file.is_file()]
+    missing = [i for i, file in enumerate(files) if not os.path.isfile(file)]
     for i in missing:
         message = f"{display(files[i])}: no such plugin file"
         problems.add(UserError(message, document.place("plugins", i)))
@@ -313,7 +316,7 @@ class _Reader:
         if self.written.reference is None:
             return None
         path = self.folder / self.written.reference
-        if not path.is_dir():
+        if not os.path.isdir(path):
             message = f"{display(path)}: no such results folder"
             self.problems.add(UserError(message, self.document.place("reference")))
         return path

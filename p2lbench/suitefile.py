@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -100,7 +101,8 @@ def find(suite: str | Path) -> Path:
         UserError: there is none; with the nearest shipped name.
     """
     path, known = Path(suite), shipped()
-    if path.is_file() or (path.exists() and str(suite) not in known):
+    # os.path's tests, unlike pathlib's, take no name to be an error, however long or odd.
+    if os.path.isfile(path) or (os.path.exists(path) and str(suite) not in known):
         return path
     if str(suite) in known:
         return known[str(suite)]

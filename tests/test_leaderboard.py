@@ -278,6 +278,19 @@ def test_ties_as_printed_are_ties() -> None:
     assert result.places("mean", "l1") == {0: 1, 1: 1, 2: 2, 3: 2}
 
 
+def test_within_ties_and_without_ranks_the_better_value_comes_first() -> None:
+    bad = Record("ab", "failed", "x")
+    found: Found = []
+    for name, value in {"a": 20.001, "b": 20.002}.items():
+        found += cells(name, {(i, 0): both(1.0, psnr=value) for i in "ij"})
+    for name, value in {"c": 30.0, "d": 31.0}.items():
+        found += cells(name, {("i", 0): both(1.0, psnr=value), ("j", 0): bad})
+    result = board(found, L1, PSNR)
+    assert [(row.labels[4], row.rank) for row in result.rows] == [
+        ("b", 1), ("a", 1), ("d", None), ("c", None),
+    ]  # fmt: skip
+
+
 def test_nothing_to_show() -> None:
     empty = board([])
     assert (empty.rows, empty.ranked_on) == ((), None)

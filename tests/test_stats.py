@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from p2lbench.stats import mean_interval
+from p2lbench.stats import _expanded, mean_interval
 
 
 def coverage(images: int, repeats: int, between: float, within: float) -> float:
@@ -65,3 +65,16 @@ def test_a_higher_level_is_wider() -> None:
     assert wide is not None
     assert narrow is not None
     assert wide[0, 0] < narrow[0, 0] < narrow[0, 1] < wide[0, 1]
+
+
+def test_repeats_are_resampled_too() -> None:
+    ends = mean_interval(np.array([0.0, 1.0] * 4).reshape(4, 2, 1))  # images do not differ
+    assert ends is not None
+    assert ends[0, 0] < 0.5 < ends[0, 1]
+
+
+def test_expanded_percentiles() -> None:
+    # from scipy.stats: norm.cdf(sqrt(n / (n - 1)) * t.ppf(0.025, n - 1))
+    assert _expanded(0.025, 5) == pytest.approx(0.00095410, rel=1e-4)
+    assert _expanded(0.025, 20) == pytest.approx(0.01588083, rel=1e-4)
+    assert _expanded(0.025, 10**6) == pytest.approx(0.025, rel=1e-4)

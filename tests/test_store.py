@@ -446,6 +446,27 @@ def test_only_one_of_many_takes_a_stale_lock(where: Path) -> None:
     stores[0].close()
 
 
+def test_a_lock_that_was_renewed_in_the_meantime_is_given_back(
+    where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(where).close()
+    lock = where / "lock"
+    lock.write_text("{}")
+    os.utime(lock, (1, 1))
+    rename = os.rename
+    fresh = json.dumps({"host": "quicker", "pid": 7, "token": "t"})
+
+    def too_late(old: Path, new: Path) -> None:
+        lock.write_text(fresh)  # another process has just taken the stale lock over
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", too_late)
+    with pytest.raises(StoreError, match="process 7 on 'quicker'"):
+        create(where)
+    assert lock.read_text() == fresh
+    assert [path.name for path in where.glob("lock*")] == ["lock"]
+
+
 def test_beat_refreshes_the_heartbeat(where: Path) -> None:
     with create(where) as store:
         os.utime(where / "lock", (1, 1))

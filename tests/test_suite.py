@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,13 +11,16 @@ from typing import Any
 
 import pytest
 from fakesuite import BUILT_IN, SUITE, folder, loader
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import p2lbench
-from p2lbench import plugins
 from p2lbench.errors import PluginError, SuiteErrors, UserError
+from p2lbench.plan import plan
 from p2lbench.plugins import Plugins, Report
 from p2lbench.spec import Search, Spec
 from p2lbench.suite import Suite, find, load, shipped
+from p2lbench.suitefile import Written
 
 
 def loaded(path: Path, *overrides: str) -> Suite:
@@ -426,5 +430,35 @@ def test_validating_imports_no_torch() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_loader_is_that_of_plugins() -> None:
-    assert plugins.load is load.__defaults__[-1]  # type: ignore[index]
+odd = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+odder = st.recursive(
+    odd | st.sampled_from(["adam", "spatial", "a.png", "none", "x" * 300, "nul\0", "..", "/"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["as", "file", "search", "adam", "l1", "x"]), inner)
+    ),
+    max_leaves=4,
+)
+KEYS = [*Written.model_fields, "images.0", "images.0.class", "images.0.mask", "images.0.file",
+        "optimizers.0", "optimizers.0.adam", "optimizers.0.adam.lr", "losses.0", "inits.0",
+        "transforms.0", "exclude.0", "include.0", "budget.passes"]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(KEYS), odder), min_size=1, max_size=3))
+def test_whatever_stands_in_a_suite_raises_nothing_but_user_errors(
+    tmp_path: Path, changes: list[tuple[str, Any]]
+) -> None:
+    more = (
+        "losses: [{l1: 1}]\ninits: [predicted]\ntransforms: [none]\nexclude: [{}]\n"
+        "include: [{}]\nbudget: {passes: 1}\n"
+    )
+    overrides = [f"{key}={json.dumps(value)}" for key, value in changes]
+    path = tmp_path / "my.yaml"
+    if not path.exists():
+        folder(tmp_path, SUITE + more)
+    try:
+        suite, found = load(path, overrides=overrides, load_plugins=loader())
+        list(plan(suite, found).cells())
+    except UserError as error:
+        str(error).encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 import os
 import time
 from pathlib import Path
@@ -34,17 +34,12 @@ values = st.recursive(
 )
 
 
-def dumped(value: Any) -> str:
-    out = io.StringIO()
-    YAML(typ="safe", pure=True).dump(value, out)
-    return out.getvalue()
-
-
 @few
 @given(st.dictionaries(texts, values, max_size=5))
 def test_plain_documents_read_as_ruamel_reads_them(value: dict[str, Any]) -> None:
-    text = dumped(value)
-    assert parse(text, "f.yaml").data == YAML(typ="safe", pure=True).load(text)
+    # Written as JSON, which YAML 1.2 includes: ruamel.yaml cannot read all that it dumps.
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    assert parse(text, "f.yaml").data == YAML(typ="safe", pure=True).load(text) == value
 
 
 @few

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from p2lbench import __version__
-from p2lbench.cli.common import JSON, emit, out, table
+from p2lbench.cli.common import JSON, cores, emit, out, table
 
 PACKAGES = (
     "torch",
@@ -68,9 +67,7 @@ def examine() -> dict[str, Any]:
         "executable": sys.executable,
         "platform": platform.platform(),
         "devices": ["cpu", *(f"cuda:{i} ({name})" for i, name in enumerate(cuda))],
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "packages": {name: _version(name) for name in PACKAGES},
         "weights": [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import redirect_stdout
 from enum import StrEnum
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, out
+from p2lbench.cli.common import JSON, PLUGIN, cores, emit, log, out
 from p2lbench.errors import UserError
 
 if TYPE_CHECKING:
     from p2lbench.executors.base import Executor
-    from p2lbench.plan import Plan
+    from p2lbench.plan import Image, Plan
     from p2lbench.plugins import Plugins
+    from p2lbench.report.figures import Target
     from p2lbench.runner import Outcome
     from p2lbench.suite import Suite
 
@@ -102,8 +102,7 @@ def _executor(name: ExecutorName, workers: int | None, planned: Plan, suite: Sui
 
     if name is ExecutorName.inline:
         return Inline(planned.device, suite.plugin_files)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    count = workers or max(1, (cores or 1) // suite.threads)
+    count = workers or max(1, cores() // suite.threads)
     return Processes(planned.device, min(count, max(1, len(planned))), suite.plugin_files)
 
 
@@ -138,7 +137,6 @@ def _run(
 def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
     """The pictures and tables that stay in the results folder."""
     from p2lbench import leaderboard
-    from p2lbench.images import read_image
     from p2lbench.report import figures, formats
     from p2lbench.store import Store
 
@@ -146,19 +144,21 @@ def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
     with log().status("drawing …") if not quiet else redirect_stdout(sys.stderr):
         with Store.open_read(folder) as store:
             board = leaderboard.load(store)
-            targets = {
-                image.name: figures.Target(
-                    read_image(image.file),
-                    "" if image.class_name is None else str(image.class_name),
-                )
-                for image in suite.images
-            }
+            targets = {image.name: _target(image) for image in suite.images}
             grid = figures.draw_grid(folder / "grid.png", store, board, targets)
             curves = figures.draw_curves(folder / "curves.png", store, board)
         for form, suffix in (("csv", "csv"), ("markdown", "md")):
             text = formats.render(board, form)
             (folder / f"leaderboard.{suffix}").write_text(text, encoding="utf-8")
     return {"grid": grid, "curves": curves}
+
+
+def _target(image: Image) -> Target:
+    from p2lbench.images import read_image
+    from p2lbench.report.figures import Target
+
+    note = "" if image.class_name is None else str(image.class_name)
+    return Target(read_image(image.file), note)
 
 
 def _show(outcome: Outcome, pictures: dict[str, Path]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from p2lbench.plan import Cell, Task
@@ -22,5 +22,5 @@ class Watch(Protocol):
 class Executor(Protocol):
     """Runs tasks, and yields one record for each, in any order."""
 
-    def run(self, tasks: Iterable[Task], watch: Watch) -> Iterator[Record]:
+    def run(self, tasks: Iterable[Task], watch: Watch) -> Generator[Record]:
         """Takes tasks only as there is room for them. Closing the iterator stops the workers."""

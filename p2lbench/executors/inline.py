@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Inline:
     def __init__(self, device: str, plugin_files: Sequence[Path] = ()) -> None:
         self.device, self.plugin_files = device, tuple(plugin_files)
 
-    def run(self, tasks: Iterable[Task], watch: Watch) -> Iterator[Record]:
+    def run(self, tasks: Iterable[Task], watch: Watch) -> Generator[Record]:
         """See `Executor.run`."""
         models = Models(load(self.plugin_files).registry, self.device)
         for task in tasks:

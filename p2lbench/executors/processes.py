@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -34,7 +34,7 @@ class Processes:
         self.device, self.workers = device, workers
         self.plugin_files = tuple(plugin_files)
 
-    def run(self, tasks: Iterable[Task], watch: Watch) -> Iterator[Record]:
+    def run(self, tasks: Iterable[Task], watch: Watch) -> Generator[Record]:
         """See `Executor.run`."""
         waiting = iter(tasks)
         workers: list[_Worker] = []

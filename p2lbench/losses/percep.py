@@ -22,9 +22,9 @@ class Percep(FeatureDistance):
     Features of each stage are scaled to unit length over channels, half their squared differences
     summed over channels, averaged over the mask resized to the stage, and averaged over stages
     (so that beta = 10 weighs it about as the paper's weighs LPIPS: between unrelated photos it is
-    about 0.8 where l1 is 1.5). The form is that of a feature distance without learnt weights; it was never calibrated on human
-    judgements, and says nothing about images unlike those the classifier was trained on.
-    Symmetric, smooth, 0 for equal images, at most 2.
+    about 0.8 where l1 is 1.5). The form is that of a feature distance without learnt weights; it
+    was never calibrated on human judgements, and says nothing about images unlike those the
+    classifier was trained on. Symmetric, smooth, 0 for equal images, at most 2.
 
     Args:
         network: the classifier's name, see `p2lbench.zoo`.
@@ -43,7 +43,7 @@ class Percep(FeatureDistance):
         """How the number comes about."""
         return protocol(
             network=self.weights[0],
-            reduction=f"per image: mean over the mask ({self.masking}) and over stages of 1 - cosine",
+            reduction=f"per image: mean over mask ({self.masking}) and stages of 1 - cosine",
             source="p2lbench; masked as in Huh et al. 2020, eq. 7",
         )
 

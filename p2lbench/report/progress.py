@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import Counter
@@ -95,7 +96,8 @@ class RunProgress:
             running = self._running.get(cell.id)
             if running is None:
                 return
-            running.passes, running.best = passes, best
+            running.passes = passes
+            running.best = best if best is not None and math.isfinite(best) else None
             if self._due():
                 self._say(f"{self._summary()}; {_state(running)}{self._left()}")
 

@@ -45,5 +45,7 @@ class Composed(Transform):
             images = part.invert(images, own)
         return images
 
-    def _split(self, phi: Tensor) -> tuple[Tensor, ...]:
-        return phi.split([part.dim for part in self.parts], dim=1)
+    def _split(self, phi: Tensor) -> list[Tensor]:
+        import torch
+
+        return list(torch.split(phi, [part.dim for part in self.parts], dim=1))

@@ -82,7 +82,7 @@ def test_one_long_cell_says_how_it_goes() -> None:
         progress.cell_started(cell(0))
         for k in range(1, 5):
             clock.now += 6
-            progress.cell_progress(cell(0), 1000 * k, None if k < 3 else 0.5)
+            progress.cell_progress(cell(0), 1000 * k, float("nan") if k < 3 else 0.5)
         progress.cell_progress(cell(9), 1, 0.0)  # not started: ignored
         clock.now += 4000
         progress.cell_done(ok(0))

@@ -69,6 +69,13 @@ def test_users_text_does_not_act(board: Leaderboard) -> None:
     assert "\x1b[31m%" not in out.getvalue()
 
 
+def test_markup_in_a_suites_name_or_a_note_is_text(board: Leaderboard) -> None:
+    named = replace(board.suite, name="[red]s[/red]")
+    text = as_table(replace(board, suite=named, notes=("[/bold] [link=x]n",)))
+    assert text.startswith("[red]s[/red] · ")
+    assert "[/bold] [link=x]n" in text
+
+
 def test_best_is_bold_where_there_are_colours_and_starred_elsewhere(board: Leaderboard) -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, color_system="standard", width=110)
