@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 from p2lbench.checks import STRICT, Problems, Wrong, explain, got, to_json
 from p2lbench.errors import Place, PluginError, SuiteErrors, UserError, did_you_mean
 from p2lbench.optimizers.base import Optimizer
-from p2lbench.registry import Entry, Registry, parameters
+from p2lbench.registry import Entry, Registry, parameters, singular
 from p2lbench.spec import Spec, canonical
 from p2lbench.yamlfile import Locate, below, nowhere
 
@@ -85,11 +85,6 @@ def describe(entry: Entry) -> list[tuple[str, str, str]]:
         (name, _type_text(schema.types[name]), _default_text(schema.defaults, name))
         for name in schema.offered
     ]
-
-
-def singular(kind: str) -> str:
-    """`losses` → `loss`, `optimizers` → `optimizer`."""
-    return "loss" if kind == "losses" else kind[:-1]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import pluggy
 import p2lbench
 from p2lbench import hookspecs
 from p2lbench.errors import PluginError
-from p2lbench.registry import KINDS, Entry, Origin, Registry
+from p2lbench.registry import KINDS, Entry, Origin, Registry, singular
 
 BUILT_INS = tuple(
     f"p2lbench.{package}"
@@ -119,8 +119,8 @@ def _collector(entries: list[Entry], kind: str, origin: Origin) -> hookspecs.Reg
     ) -> None:
         if not (callable(factory) or isinstance(factory, str)):
             raise PluginError(
-                f"{kind[:-1]} '{name}': expected a class, a function or 'module:attribute', got "
-                f"{type(factory).__name__}; register the factory, not an instance"
+                f"{singular(kind)} '{name}': expected a class, a function or 'module:attribute', "
+                f"got {type(factory).__name__}; register the factory, not an instance"
             )
         entries.append(Entry(kind, name, factory, origin, summary or _first_line(factory)))
 

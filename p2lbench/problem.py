@@ -8,6 +8,7 @@ whatever does not vary keeps the value that its row has in the template.
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -49,8 +50,7 @@ class Problem:
         template: Tensor,
         parent: Problem | None = None,
         center: Tensor | None = None,
-        gradients: float = inf,
-        passes: float = inf,
+        limit: _Limit | None = None,
     ) -> None:
         """`template (n, D)`: full rows of the root's space, one per candidate of this stage."""
         import torch
@@ -72,7 +72,7 @@ class Problem:
         put("_root_rows", parent._root_rows[self._parent_rows] if parent else torch.arange(n))
         still = space.columns(space.names("search", "frozen"))
         put("_still", _index(still, root.device) if still else None)
-        put("_limit", _Limit(n, gradients, passes))
+        put("_limit", limit or _Limit(n))
         put("_best", Best(self.restrict(template)))
         put("_refused", {})
 
@@ -133,14 +133,16 @@ class Problem:
     @property
     def budget(self) -> Budget:
         """What this problem was allowed."""
-        return Budget(min(self._limit.passes, self._root.budget.passes), self._root.budget.seconds)
+        whole, own = self._root.budget, self._limit
+        return Budget(min(own.passes, whole.passes), min(own.seconds, whole.seconds))
 
     @property
     def remaining(self) -> Budget:
         """What is left of it, and of those around it."""
-        passes = self._limit.passes - self._limit.spent
         around = self._parent.remaining if self._parent else self._root.remaining
-        return Budget(max(0.0, min(passes, around.passes)), around.seconds)
+        passes = min(self._limit.passes - self._limit.spent, around.passes)
+        seconds = min(self._limit.until - time.monotonic(), around.seconds)
+        return Budget(max(0.0, passes), max(0.0, seconds))
 
     def note(self, text: str) -> None:
         """Say something that readers of the leaderboard should know."""
@@ -203,7 +205,17 @@ class Problem:
         """
         return self._best.points()
 
-    def run(self, optimizer: Optimizer, **stage: Any) -> Result:
+    def run(
+        self,
+        optimizer: Optimizer,
+        start: Tensor | None = None,
+        vary: Sequence[str] | None = None,
+        roles: Mapping[str, Role] | None = None,
+        center: Tensor | None = None,
+        gradients: float = inf,
+        passes: float = inf,
+        seconds: float = inf,
+    ) -> Result:
         """Run another optimizer as a stage of this problem; the options are those of `stage`.
 
         It works on a copy of the optimizer, shares counter, clock, budget and trace, and ends
@@ -213,7 +225,7 @@ class Problem:
             Skip: nothing is left for it to move.
             ValueError: it returned something other than `(n, d)` points.
         """
-        part = self.stage(optimizer.moves, **stage)
+        part = self.stage(optimizer.moves, start, vary, roles, center, gradients, passes, seconds)
         try:
             points, reason = copy.deepcopy(optimizer).minimize(part), "done"
             points = part._checked(points, optimizer)
@@ -226,19 +238,20 @@ class Problem:
     def stage(
         self,
         moves: Sequence[Role],
-        *,
         start: Tensor | None = None,
         vary: Sequence[str] | None = None,
         roles: Mapping[str, Role] | None = None,
         center: Tensor | None = None,
         gradients: float = inf,
         passes: float = inf,
+        seconds: float = inf,
     ) -> Problem:
         """A sub-problem over the variables whose role is among `moves`.
 
         `start (n, d)` and `center (d,)` are in this problem's space; what does not vary keeps its
         value in `start`, row by row. `vary` names the variables that may vary (default: all).
-        `roles` changes roles for the stage. `gradients` is an allowance per row, `passes` in all.
+        `roles` changes roles for the stage. `gradients` is an allowance per row, `passes` and
+        `seconds` in all.
 
         Raises:
             Skip: no variable is left to move.
@@ -258,8 +271,7 @@ class Problem:
             rows,
             parent=self,
             center=inner_center[_index(mine, self.device)].clone(),
-            gradients=gradients,
-            passes=passes,
+            limit=_Limit(len(rows), gradients, passes, seconds),
         )
 
     def lift(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
@@ -341,15 +353,21 @@ class Problem:
 
 
 class _Limit:
-    """A stage's own allowance: gradients per row, passes in all. Once refused, always refused."""
+    """A stage's own allowance: gradients per row, passes and seconds in all.
 
-    def __init__(self, n: int, gradients: float, passes: float) -> None:
-        self.gradients, self.passes = gradients, passes
+    Once it refused, it always refuses.
+    """
+
+    def __init__(
+        self, n: int, gradients: float = inf, passes: float = inf, seconds: float = inf
+    ) -> None:
+        self.gradients, self.passes, self.seconds = gradients, passes, seconds
+        self.until = time.monotonic() + seconds
         self.spent, self._over = 0, False
         self._used = [0] * n
 
     def admits(self, cost: int, rows: Tensor, gradient: bool) -> bool:
-        if self._over or self.spent + cost > self.passes:
+        if self._over or self.spent + cost > self.passes or time.monotonic() > self.until:
             self._over = True
         elif gradient and self.gradients < inf:
             self._over = any(self._used[row] + 1 > self.gradients for row in rows.tolist())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from p2lbench.errors import Skip
 from p2lbench.images import fit
 from p2lbench.models import Models
 from p2lbench.objective import PHI, CellObjective
-from p2lbench.plan import Cell, Task
+from p2lbench.plan import Cell, Task, class_index
 from p2lbench.problem import Problem
 from p2lbench.record import Record, Status
 from p2lbench.root import Root, Timeout
@@ -48,15 +49,32 @@ def run_cell(
     cell = task.cell
     try:
         # NumPy's linear algebra rounds by its number of threads, so that is fixed as well.
-        with threadpool_limits(cell.threads):
+        with threadpool_limits(cell.threads), _settings():
             return _project(task, models, progress, started)
     except Skip as skip:
         return Record(cell.id, "skipped", str(skip))
     except Timeout as timeout:
         return Record(cell.id, "timeout", str(timeout))
+    except KeyboardInterrupt:
+        raise
     # The boundary: anything a plugin raises is a record of this cell, not the end of the run.
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return Record(cell.id, "failed", describe(error), environment=environment(cell))
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """The same global settings for every cell: a plugin may have changed them for itself."""
+    import numpy as np
+    import torch
+
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.enable_grad(), np.errstate(all="warn", under="ignore"):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def _project(
@@ -128,7 +146,7 @@ def prepare(task: Task, models: Models) -> Setting:
     forwards = 0
     for _, spec in method.init.parts:
         init = models.get(spec)
-        init.class_id = class_index(cell.image.class_name, generator)
+        init.class_id = class_index(cell.image.class_name, tuple(generator.classes))
         given = init.distribution(target.clone(), mask.clone(), generator, rng)
         mean, std = _with(space, given, mean, std, spec.name)
         forwards += bool(init.weights)
@@ -146,13 +164,6 @@ def target_tensors(task: Task, size: tuple[int, int], device: str) -> tuple[Tens
         return target.to(device), torch.ones(1, 1, *size, device=device)
     mask = torch.from_numpy(np.array(fit(task.mask, size), dtype=np.float32))[None, None]
     return target.to(device), mask.to(device)
-
-
-def class_index(given: str | int | None, generator: Generator) -> int | None:
-    """The number of the class that a suite names by number or by name."""
-    if given is None or isinstance(given, int):
-        return given
-    return generator.classes.index(given) if given in generator.classes else None
 
 
 def _with(

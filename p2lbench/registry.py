@@ -15,6 +15,11 @@ KINDS = ("generators", "losses", "metrics", "transforms", "inits", "optimizers")
 NAME = re.compile(r"[a-z0-9][a-z0-9+:.\-]*")
 
 
+def singular(kind: str) -> str:
+    """`losses` → `loss`, `optimizers` → `optimizer`."""
+    return "loss" if kind == "losses" else kind[:-1]
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a factory comes from.
@@ -42,6 +47,11 @@ class Entry:
     summary: str = ""
 
     @property
+    def title(self) -> str:
+        """What messages call it: `optimizer 'adam'`."""
+        return f"{singular(self.kind)} '{self.name}'"
+
+    @property
     def family(self) -> bool:
         """Whether the name takes an argument behind its colon."""
         return self.name.endswith(":")
@@ -54,7 +64,9 @@ class Entry:
         try:
             factory = getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
-            message = f"{self.kind[:-1]} '{self.name}' of {self.origin} cannot be loaded: {error}"
+            message = (
+                f"{self.title} of {self.origin} cannot be loaded: {error}"
+            )
             raise PluginError(message) from error
         return factory  # type: ignore[no-any-return]
 
@@ -83,15 +95,17 @@ class Registry:
         key = (entry.kind, entry.name)
         if not NAME.fullmatch(entry.name):
             raise PluginError(
-                f"{entry.origin} registers {entry.kind[:-1]} {entry.name!r}: expected lower case "
-                "letters, digits, '-', '+', ':' and '.'"
+                f"{entry.origin} registers {entry.title}: expected lower case letters, digits, '-', "
+                "'+', ':' and '.'"
             )
         if key in mine:
-            raise PluginError(f"{entry.origin} registers {entry.kind[:-1]} '{entry.name}' twice")
+            raise PluginError(
+                f"{entry.origin} registers {entry.title} twice"
+            )
         if key in self._entries:
             first = self._entries[key].origin
             error = PluginError(
-                f"{entry.kind[:-1]} '{entry.name}' is registered by both {first} and "
+                f"{entry.title} is registered by both {first} and "
                 f"{entry.origin}: rename or uninstall one"
             )
             self._contested[key] = error
@@ -124,7 +138,7 @@ class Registry:
                 return self._entries[k, head + ":"], {"name": argument}
         known = [entry.name for k in kinds for entry in self.entries(k)]
         raise UserError(
-            f"unknown {kind[:-1] if kind != 'losses' else 'loss'} '{name}'."
+            f"unknown {singular(kind)} '{name}'."
             f"{did_you_mean(name, known)} See: p2lbench list {kind}"
         )
 

@@ -15,13 +15,13 @@ from typing import Any, Protocol
 from p2lbench import __version__, weights
 from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor, Watch
-from p2lbench.images import mask_values, read_image, read_mask
+from p2lbench.images import mask_values, pixel_digest, read_image, read_mask
 from p2lbench.leaderboard import Metric, SuiteInfo
 from p2lbench.options import build
 from p2lbench.plan import Cell, Plan, Task, specs
 from p2lbench.record import KEPT, Record
 from p2lbench.registry import Registry
-from p2lbench.spec import Spec
+from p2lbench.spec import Spec, WeightedLoss
 from p2lbench.store import Store, folder_of
 from p2lbench.suite import Suite
 
@@ -33,6 +33,9 @@ class Follower(Watch, Protocol):
 
     def cell_done(self, record: Record, cached: bool = False) -> None:
         """A cell has its record."""
+
+    def warn(self, message: str) -> None:
+        """Something the user should know, though the run goes on."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def run(
     began, suite = time.monotonic(), plan.suite
     folder = folder_of(results, suite.name).absolute()
     cells = list(islice(plan.cells(), limit))
-    with Store.create_or_open(folder, suite.name) as store:
+    with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
         wanted = {cell.id for cell in cells}
         store.set_plan(row for row in plan.rows() if row.cell in wanted)
         _describe(store, plan, registry)
@@ -102,27 +105,30 @@ def run(
                 todo.append((cell, again))
         counts["cached"] = len(cells) - len(todo)
         # Closing stops the workers, whatever ends this loop.
+        rescored = {cell.id for cell, again in todo if again}
         with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
             for record in records:
-                _keep(store, record, again={cell.id for cell, again in todo if again})
+                _keep(store, record, record.cell in rescored)
                 counts[record.status] += 1
                 follow.cell_done(record)
     tally = {key: counts[key] for key in ("total", "ok", "cached", *STATUSES[1:])}
     return Outcome(suite.name, folder, tally, time.monotonic() - began)
 
 
-def _keep(store: Store, record: Record, again: set[str]) -> None:
+def _keep(store: Store, record: Record, rescored: bool) -> None:
     """A new record; of one that was only scored again, the metrics alone."""
-    if record.cell in again and record.status in KEPT:
-        store.put_metrics(record.cell, record.metrics, record.missing)
-    elif record.cell not in again:
+    if not rescored:
         store.put(record)
+    elif record.status in KEPT:
+        store.put_metrics(record.cell, record.metrics, record.missing)
 
 
 def _tasks(cells: Sequence[tuple[Cell, bool]], suite: Suite, store: Store) -> Iterator[Task]:
     metrics = tuple(zip(suite.metric_labels, suite.metrics, strict=True))
     for cell, again in cells:
         pixels = read_image(cell.image.file)
+        if pixel_digest(pixels) != cell.image.digest:
+            raise UserError(f"{cell.image.file}: changed while the suite ran; run it again")
         mask = cell.image.mask
         values = None if mask is None else mask_values(read_mask(mask, pixels.shape[:2]))
         latents = store.file("latents", cell.id) if again else b""
@@ -157,8 +163,7 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
     """All that a reader of the folder needs beside the records."""
     suite = plan.suite
     store.set_metrics([vars(metric) for metric in metrics(suite, registry)])
-    losses = {loss.label: tuple(spec.name for spec, _ in loss.terms) for loss in suite.losses}
-    losses |= {m.loss.label: tuple(s.name for s, _ in m.loss.terms) for m in plan.methods}
+    losses = {m.loss.label: _measured_as(m.loss, suite) for m in plan.methods}
     budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
     info = SuiteInfo(
         suite.name, suite.candidates, suite.repeats, suite.protocol, losses, budget, ()
@@ -166,6 +171,13 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
     store.set_header(info.plain())
     store.write_suite(suite.text.encode())
     store.write_environment(environment(plan))
+
+
+def _measured_as(loss: WeightedLoss, suite: Suite) -> tuple[str, ...]:
+    """A loss's terms by name, and by what the metrics that are the same plugin are called."""
+    names = {spec.name for spec, _ in loss.terms}
+    pairs = zip(suite.metric_labels, suite.metrics, strict=True)
+    return (*sorted(names), *(label for label, spec in pairs if spec.name in names))
 
 
 def metrics(suite: Suite, registry: Registry) -> list[Metric]:

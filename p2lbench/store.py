@@ -19,27 +19,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from p2lbench import folder as disk
 from p2lbench import record_json
 from p2lbench.errors import StoreError
 from p2lbench.folder import folder_of
 from p2lbench.lock import FolderLock
+from p2lbench.plan import PlanRow
 from p2lbench.record import Record, Status
 
 __all__ = ["PlanRow", "Store", "folder_of"]
 
 _PAGE = 500  # records read at a time: a reader must not hold the database while it works
-
-
-class PlanRow(NamedTuple):
-    """One planned cell: the row names in the order of the axes, image name, repeat, cell id."""
-
-    row: tuple[str, str, str, str, str]
-    image: str
-    repeat: int
-    cell: str
 
 
 class Store:

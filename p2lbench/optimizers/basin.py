@@ -6,6 +6,9 @@ basin of `cma` and `adam`.
 
 from __future__ import annotations
 
+import copy
+import time
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from p2lbench.budget import BudgetSpent
@@ -54,8 +57,6 @@ class Basin(Optimizer):
         whole("inner_steps", inner_steps)
 
     def minimize(self, problem: Problem) -> Tensor:
-        import copy
-
         outer = copy.deepcopy(self.outer)
         search = problem.stage(outer.moves)
         outer.begin(search)
@@ -67,7 +68,7 @@ class Basin(Optimizer):
         start = problem.restrict(search.lift(points))
         if not self.final_steps:
             return start
-        if problem.remaining.passes < 2 * problem.candidates:
+        if problem.remaining.passes < 2 * problem.candidates or not problem.remaining.seconds:
             # Nothing is left to refine a raw draw with, which may be worse than all that was seen.
             return problem.best()
         return problem.run(self.inner, start=start, gradients=self.final_steps).points
@@ -75,15 +76,16 @@ class Basin(Optimizer):
     def _search(self, problem: Problem, search: Problem, outer: AskTell) -> None:
         import torch
 
-        reserve = self._reserve(problem)
+        planned = self.passes(problem.space, problem.candidates)
+        pace = _Pace(problem, planned, self._refinement(problem.candidates))
         middle: Tensor | None = None
         for _ in range(self.outer_steps):
             asked = outer.ask()
-            if problem.remaining.passes - reserve < len(asked) * (2 * self.inner_steps + 1):
+            if not pace.affords(len(asked) * (2 * self.inner_steps + 1)):
                 break
             rows = torch.arange(len(asked)) % problem.candidates
             start = self._redrawn(problem, problem.restrict(search.lift(asked)), middle)
-            points = problem.run(self.inner, start=start, gradients=self.inner_steps).points
+            points = problem.run(self.inner, start, gradients=self.inner_steps).points
             try:
                 losses = problem.loss(points)
             except BudgetSpent:
@@ -112,14 +114,6 @@ class Basin(Optimizer):
     def _last_points(self, outer: AskTell, n: int) -> Tensor:
         return outer.draw(n) if self.final == "draw" else outer.recommend().expand(n, -1)
 
-    def _reserve(self, problem: Problem) -> float:
-        """What the final refinement must find left: all it planned, or its proportion."""
-        refine, left = self._refinement(problem.candidates), problem.remaining.passes
-        planned = self.passes(problem.space, problem.candidates)
-        if planned is None:
-            return min(refine, left // 2)
-        return refine if planned <= left else left * refine // planned
-
     def _refinement(self, candidates: int) -> int:
         return 2 * candidates * self.final_steps
 
@@ -146,6 +140,35 @@ class Basin(Optimizer):
             self.redraw,
             self.final,
         )
+
+
+class _Pace:
+    """Whether one more draw leaves the final refinement all it planned, or its proportion."""
+
+    def __init__(self, problem: Problem, planned: int | None, refine: int) -> None:
+        self.problem, self.planned, self.refine = problem, planned, refine
+        self.spent, self.began = 0, time.monotonic()
+
+    def affords(self, cost: int) -> bool:
+        left = self._left()
+        total = self.spent + left
+        if self.planned is None:
+            reserve = min(self.refine, total / 2)
+        else:
+            short = self.planned > total
+            reserve = total * self.refine / self.planned if short else self.refine
+        if left - reserve < cost:
+            return False
+        self.spent += cost
+        return True
+
+    def _left(self) -> float:
+        """Passes left; where seconds are what is short, as many as they were good for so far."""
+        left = self.problem.remaining
+        if left.seconds == inf or not self.spent:
+            return left.passes
+        pace = self.spent / max(1e-9, time.monotonic() - self.began)
+        return min(left.passes, left.seconds * pace)
 
 
 def _average(middle: Tensor | None, best: Tensor) -> Tensor | None:

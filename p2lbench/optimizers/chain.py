@@ -30,8 +30,10 @@ class Chain(Optimizer):
         points, center = problem.start, None
         costs = self._costs(problem.space, problem.candidates)
         for at, stage in enumerate(self.stages):
-            allowance = share(problem.remaining.passes, costs[at:])
-            points = problem.run(stage, start=points, center=center, passes=allowance).points
+            left, rest = problem.remaining, costs[at:]
+            passes, seconds = share(left.passes, rest), time_share(left.seconds, rest)
+            result = problem.run(stage, points, center=center, passes=passes, seconds=seconds)
+            points = result.points
             center = points.mean(0)
         return points
 
@@ -87,3 +89,9 @@ def share(left: float, costs: list[int | None]) -> float:
     if planned is None or planned <= left or not planned:
         return inf
     return left * (costs[0] or 0) // planned
+
+
+def time_share(left: float, costs: list[int | None]) -> float:
+    """The first one's part of the seconds left. How many it needs is not known before."""
+    planned = total(costs)
+    return left * (costs[0] or 0) / planned if planned and len(costs) > 1 else left

@@ -113,6 +113,13 @@ class RunProgress:
             if self.total <= FEW or self._due() or self._is_early_failure(record):
                 self._say(f"{self._summary()}; {self._last.plain}{self._left()}")
 
+    def warn(self, message: str) -> None:
+        """Something the user should know, though the run goes on."""
+        with self._mutex:
+            if self._live is not None and self._live.is_started:
+                self._console.print(Text(message))
+            self._say(message)
+
     @property
     def done(self) -> int:
         """Cells that have a record."""

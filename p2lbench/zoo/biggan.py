@@ -89,14 +89,14 @@ def normalise_by_batch(
 
     They are also stored as the standing statistics of truncation entry `entry`, if given.
     """
-    stored = (
-        (None, None) if entry is None else (norm.running_means[entry], norm.running_vars[entry])
-    )
-    weight, bias = (None, None) if norm.conditional else (norm.weight, norm.bias)
-    x = F.batch_norm(x, *stored, weight, bias, True, 1.0, norm.eps)
+    mean, variance = None, None
     if entry is not None:
+        mean, variance = norm.running_means[entry], norm.running_vars[entry]
+    weight, bias = (None, None) if norm.conditional else (norm.weight, norm.bias)
+    x = F.batch_norm(x, mean, variance, weight, bias, True, 1.0, norm.eps)
+    if variance is not None:
         # torch stores the unbiased variance, but normalises by the biased one.
-        norm.running_vars[entry] *= 1 - x.shape[1] / x.numel()
+        variance *= 1 - x.shape[1] / x.numel()
     if not norm.conditional:
         return x
     scale = 1 + norm.scale(condition_vector)[:, :, None, None]
