@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import p2lbench
 from p2lbench.errors import Skip
 from p2lbench.images import fit
 from p2lbench.models import Models
@@ -318,6 +321,11 @@ def environment(cell: Cell) -> dict[str, Any]:
 
 def describe(error: BaseException) -> str:
     """The error, and the last line of a plugin's own code that it passed through."""
+    import torch
+
     frames = traceback.extract_tb(error.__traceback__)
+    parts = (str(Path(module.__file__ or "").parent) for module in (p2lbench, torch))
+    ours = tuple(part + os.sep for part in parts)
+    frames = [frame for frame in frames if not frame.filename.startswith(ours)] or frames
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{place}"

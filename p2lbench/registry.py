@@ -64,9 +64,7 @@ class Entry:
         try:
             factory = getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
-            message = (
-                f"{self.title} of {self.origin} cannot be loaded: {error}"
-            )
+            message = f"{self.title} of {self.origin} cannot be loaded: {error}"
             raise PluginError(message) from error
         return factory  # type: ignore[no-any-return]
 
@@ -95,13 +93,11 @@ class Registry:
         key = (entry.kind, entry.name)
         if not NAME.fullmatch(entry.name):
             raise PluginError(
-                f"{entry.origin} registers {entry.title}: expected lower case letters, digits, '-', "
-                "'+', ':' and '.'"
+                f"{entry.origin} registers {entry.title}: expected lower case letters, digits, "
+                "'-', '+', ':' and '.'"
             )
         if key in mine:
-            raise PluginError(
-                f"{entry.origin} registers {entry.title} twice"
-            )
+            raise PluginError(f"{entry.origin} registers {entry.title} twice")
         if key in self._entries:
             first = self._entries[key].origin
             error = PluginError(

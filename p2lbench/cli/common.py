@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +45,28 @@ def complain(message: str) -> None:
 def emit(document: Any) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def logs_only() -> Iterator[None]:
+    """Standard output is for the result: what plugins print inside goes to stderr.
+
+    The descriptor is turned round as well, for what is written below Python's `sys.stdout`.
+    """
+    sys.stdout.flush()
+    saved = None
+    with suppress(OSError):  # closed: then nothing can be written to it
+        saved = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
 
 
 def out() -> Console:

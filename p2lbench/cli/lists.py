@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p2lbench.cli.common import JSON, PLUGIN, complain, emit, out, table
+from p2lbench.cli.common import JSON, PLUGIN, complain, emit, logs_only, out, table
 
 
 class Kind(StrEnum):
@@ -29,7 +29,8 @@ def list_(
     as_json: JSON = False,
 ) -> None:
     """List what a suite may name."""
-    rows = _suites() if kind is Kind.suites else _entries(kind.value, verbose, plugin or [])
+    with logs_only():
+        rows = _suites() if kind is Kind.suites else _entries(kind.value, verbose, plugin or [])
     if as_json:
         emit(rows)
         return

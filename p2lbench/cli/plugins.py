@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, out, table
+from p2lbench.cli.common import JSON, PLUGIN, emit, logs_only, out, table
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,7 +33,8 @@ def list_(plugin: PLUGIN = None, as_json: JSON = False) -> None:
             "file": report.file,
         }
 
-    rows = [row(report) for report in load(plugin or []).reports]
+    with logs_only():
+        rows = [row(report) for report in load(plugin or []).reports]
     if as_json:
         emit(rows)
         return

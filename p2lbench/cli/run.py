@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext
 from enum import StrEnum
 from math import inf
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, cores, emit, log, out
+from p2lbench.cli.common import JSON, PLUGIN, cores, emit, log, logs_only, out
 from p2lbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def run(
     from p2lbench.suite import load
 
     # Standard output is for the result: whatever a plugin prints is a log.
-    with redirect_stdout(sys.stderr):
+    with logs_only():
         checked, plugins = load(suite, plugin or (), overrides or ())
         planned = plan(checked, plugins, chosen_device(device))
         chosen = _executor(executor, workers, planned, checked)
@@ -141,7 +140,7 @@ def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
     from p2lbench.store import Store
 
     folder = outcome.folder
-    with log().status("drawing …") if not quiet else redirect_stdout(sys.stderr):
+    with log().status("drawing …") if not quiet else nullcontext():
         with Store.open_read(folder) as store:
             board = leaderboard.load(store)
             targets = {image.name: _target(image) for image in suite.images}
@@ -195,7 +194,7 @@ def validate(
     from p2lbench.plan import plan
     from p2lbench.suite import load
 
-    with redirect_stdout(sys.stderr):
+    with logs_only():
         checked, plugins = load(suite, plugin or (), overrides or ())
         planned = plan(checked, plugins)
     document = summary(planned)

@@ -27,7 +27,7 @@ PHOTOS = Path(__file__).parents[2] / "suites" / "images" / "fmnist"
 COMMAND = Path(sys.executable).with_name("p2lbench")
 
 # A linear map from z to 8×8 images: a whole cell takes milliseconds.
-TINY = '''
+TINY = """
 import torch
 from p2lbench.api import Generator, Variable, hookimpl
 
@@ -43,7 +43,7 @@ class Tiny(Generator):
 @hookimpl
 def register_generators(register):
     register("tiny", Tiny)
-'''
+"""
 
 FOUR = [
     {"adam": {"steps": 3}},
