@@ -311,6 +311,7 @@ class Problem:
 
     def _admit(self, full: Tensor, rows: Tensor, gradient: bool) -> None:
         """Let a call through every limit around it, or refuse it and count nothing."""
+        self._root.check_time()  # first: a loop of calls that a stage refuses must end, too
         chain: list[tuple[Problem, Tensor]] = []
         stage: Problem | None = self
         while stage is not None:

@@ -23,7 +23,7 @@ from p2lbench.root import Root, Timeout
 from p2lbench.scoring import finite, score
 from p2lbench.seeds import stream
 from p2lbench.space import Role, Space, Variable
-from p2lbench.spec import Search
+from p2lbench.spec import Search, Spec
 from p2lbench.transforms.compose import Composed
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def _project(
 
     torch.set_num_threads(task.cell.threads)
     setting = prepare(task, models)
+    optimizer = _loaded(task.cell.method.optimizer.spec, models)
     _warm_up(setting, models)
     if started is not None:
         started()
@@ -108,7 +109,6 @@ def _project(
     )
     root.ledger.init_forwards = setting.init_forwards
     problem = Problem(root, setting.space, range(setting.space.d), root.start)
-    optimizer: Optimizer = models.fresh(task.cell.method.optimizer.spec)
     root.begin()
     points = _search(problem, optimizer, task.cell, models)
     synchronise(models.device)
@@ -136,7 +136,9 @@ def prepare(task: Task, models: Models) -> Setting:
     generator: Generator = models.get(method.generator.spec)
     target, mask = target_tensors(task, generator.shape, models.device)
     transform = _transform(cell, models)
-    phi = [] if transform is None else [_phi_variable(transform, mask, generator)]
+    search = method.transform.search
+    sigma = 1.0 if search is None else search.sigma
+    phi = [] if transform is None else [_phi_variable(transform, mask, generator, sigma)]
     roles: dict[str, Role] = dict(cell.roles)  # type: ignore[arg-type]
     space = Space([*generator.variables, *phi], roles, models.device)
     terms = [(models.get(spec), weight) for spec, weight in method.loss.terms]
@@ -186,11 +188,14 @@ def _transform(cell: Cell, models: Models) -> Transform | None:
     return None if not parts else parts[0] if len(parts) == 1 else Composed(parts)
 
 
-def _phi_variable(transform: Transform, mask: Tensor, generator: Generator) -> Variable:
+def _phi_variable(
+    transform: Transform, mask: Tensor, generator: Generator, sigma: float
+) -> Variable:
+    """phi around phi0; a search spreads it by `sigma` in units of the transform's scale."""
     import torch
 
     start = transform.initial(mask, generator).to(mask.device)
-    scale = torch.tensor(transform.scale, device=mask.device)
+    scale = sigma * torch.tensor(transform.scale, device=mask.device)
     return Variable(PHI, (transform.dim,), start, scale, step=0.01, role="search")
 
 
@@ -227,6 +232,12 @@ def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
     start, phi = problem.start, problem.space.slices[PHI]
     start[:, phi] = found[:, phi]
     return start
+
+
+def _loaded(spec: Spec, models: Models) -> Optimizer:
+    optimizer: Optimizer = models.fresh(spec)
+    optimizer.load()
+    return optimizer
 
 
 def _warm_up(setting: Setting, models: Models) -> None:
@@ -323,7 +334,7 @@ def describe(error: BaseException) -> str:
     """The error, and the last line of a plugin's own code that it passed through."""
     import torch
 
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = list(traceback.extract_tb(error.__traceback__))
     parts = (str(Path(module.__file__ or "").parent) for module in (p2lbench, torch))
     ours = tuple(part + os.sep for part in parts)
     frames = [frame for frame in frames if not frame.filename.startswith(ours)] or frames

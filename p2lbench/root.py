@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 LOGS_PER_DECADE = 20
 
 
-class Timeout(Exception):
-    """The cell ran longer than the suite allows."""
+class Timeout(BaseException):
+    """The cell ran longer than the suite allows. A plugin's `except Exception` lets it through."""
 
 
 class Objective(Protocol):
@@ -109,14 +109,16 @@ class Root:
 
         Raises:
             BudgetSpent: it does not fit; no later call will either.
-            Timeout: the cell's time is over.
         """
-        if self.elapsed > self._timeout:
-            raise Timeout(f"stopped after {self._timeout:g} s")
         left = self.remaining
         if self._over or cost > left.passes or left.seconds <= 0:
             self._over = True
             raise BudgetSpent("the budget is used up")
+
+    def check_time(self) -> None:
+        """Raises Timeout if the cell's time is over."""
+        if self.elapsed > self._timeout:
+            raise Timeout(f"stopped after {self._timeout:g} s")
 
     def loss(self, full: Tensor, rows: Tensor) -> Tensor:
         """Original-frame losses (n,) of full points (n, D)."""

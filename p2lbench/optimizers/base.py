@@ -29,6 +29,9 @@ class Optimizer(ABC):
     coupled: bool = False
     moves: ClassVar[tuple[Role, ...]] = ("both", "gradient", "search")
 
+    def load(self) -> None:  # noqa: B027 (optional)
+        """Import what takes long to import: it is called before the clock starts."""
+
     @abstractmethod
     def minimize(self, problem: Problem) -> Tensor:
         """Search, and return points `(candidates, d)`."""

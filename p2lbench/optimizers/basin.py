@@ -56,6 +56,10 @@ class Basin(Optimizer):
         self.final_steps = whole("final_steps", final_steps, 0)
         whole("inner_steps", inner_steps)
 
+    def load(self) -> None:
+        self.outer.load()
+        self.inner.load()
+
     def minimize(self, problem: Problem) -> Tensor:
         outer = copy.deepcopy(self.outer)
         search = problem.stage(outer.moves)

@@ -26,6 +26,10 @@ class Chain(Optimizer):
         self.stages = stages
         self.coupled = any(stage.coupled for stage in stages)
 
+    def load(self) -> None:
+        for stage in self.stages:
+            stage.load()
+
     def minimize(self, problem: Problem) -> Tensor:
         points, center = problem.start, None
         costs = self._costs(problem.space, problem.candidates)

@@ -43,6 +43,9 @@ class CMA(AskTell):
         self.sigma, self.final = positive("sigma", sigma), final
         self.population = None if population is None else whole("population", population, 2)
 
+    def load(self) -> None:
+        import cma  # noqa: F401
+
     def setup(self) -> None:
         import cma
 

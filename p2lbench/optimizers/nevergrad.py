@@ -44,6 +44,9 @@ class Nevergrad(AskTell):
         self.sigma = positive("sigma", sigma)
         self.population = None if population is None else whole("population", population, 2)
 
+    def load(self) -> None:
+        _library()
+
     def setup(self) -> None:
         self._random = GlobalRandom(int(self.problem.rng.integers(2**62)))
         self._asked: list[tuple[Any, Any]] = []
@@ -141,10 +144,16 @@ def _own_population(instance: Any, d: int) -> int:
 def _known(name: str) -> str:
     if name in COMMON:
         return name
-    with warnings.catch_warnings(), GlobalRandom(0).installed():
-        warnings.simplefilter("ignore")
-        import nevergrad as ng
+    ng = _library()
     if name not in ng.optimizers.registry:
         hint = did_you_mean(name, ng.optimizers.registry)
         raise UserError(f"unknown Nevergrad optimizer '{name}'.{hint}")
     return name
+
+
+def _library() -> Any:
+    """Nevergrad, which draws from global generators when it is imported."""
+    with warnings.catch_warnings(), GlobalRandom(0).installed():
+        warnings.simplefilter("ignore")
+        import nevergrad
+    return nevergrad

@@ -13,8 +13,8 @@ channels, range [-1, 1]."""
 
 SPLIT = f"""\
 Trained on the first 55,000 training photos. **Not** trained on the 10,000 test photos, nor on the
-last {fmnist.TUNE_PHOTOS:,} training photos (indices 55,000 to 59,999), which are the source of the
-`tune` split."""
+last {fmnist.TUNE_PHOTOS:,} training photos (indices 55,000 to 59,999), the source of the `tune`
+split, on which classifiers and checkpoints were looked at while training."""
 
 LICENCE = "Weights: MIT, as p2lbench. Data: MIT, Zalando SE 2017."
 
@@ -24,7 +24,9 @@ CLASSIFIER = """\
 {what}
 
 ## Data
-{data} {split}
+{data}
+
+{split}
 
 ## Training
 `python -m p2lbench.zoo.train_classifier {name} --out DIR{flags}`: seed {seed}, {epochs} epochs,
@@ -84,7 +86,9 @@ A small class-conditional BigGAN-deep for 32x32 images of clothes, loaded as a
 ![Samples at truncation 1, one row per class](samples.png)
 
 ## Data
-{data} {split}
+{data}
+
+{split}
 
 ## Training
 `python -m p2lbench.zoo.train_gan --out DIR --iterations {iterations}{flags}`: seed {seed},

@@ -34,7 +34,8 @@ def test_output_at_every_truncation(generator: BigGAN, truncation: float) -> Non
     images = sample(generator, torch.arange(10), truncation)
     assert images.shape == (10, 3, 32, 32)
     assert images.dtype == torch.float32
-    assert images.isfinite().all() and images.abs().max() <= 1
+    assert images.isfinite().all()
+    assert images.abs().max() <= 1
     # The corners are black in all photos, the middle of some is bright.
     assert images[..., :2, :2].mean() < -0.9
     assert images.max() > 0.3
@@ -77,7 +78,8 @@ def test_gradients_reach_point_and_class_vector(generator: BigGAN) -> None:
     z = torch.zeros(2, 64, requires_grad=True)
     classes = torch.eye(10)[:2].requires_grad_()
     by_z, by_class = torch.autograd.grad(generator(z, classes, 1.0).sum(), (z, classes))
-    assert by_z.abs().min() > 0 and by_class.abs().min() > 0
+    assert by_z.abs().min() > 0
+    assert by_class.abs().min() > 0
 
 
 @pytest.mark.parametrize("truncation", [1.0, 0.5])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -35,7 +37,8 @@ def test_features_halve_in_size(name: str, size: int, n: int) -> None:
     features = model.features(images)
     assert [f.shape[0] for f in features] == [n] * 4
     sides = [f.shape[-1] for f in features]
-    assert sides[0] == size and all(a > b for a, b in zip(sides, sides[1:], strict=False))
+    assert sides[0] == size
+    assert all(a > b for a, b in pairwise(sides))
     assert model(images).shape == (n, 10)
 
 
@@ -50,7 +53,8 @@ def test_features_survive_the_forward_pass_and_carry_gradients(name: str) -> Non
     assert all(torch.equal(f, k) for f, k in zip(features, kept, strict=True))
     for feature in features:
         (gradient,) = torch.autograd.grad(feature.square().sum(), images, retain_graph=True)
-        assert gradient.isfinite().all() and gradient.abs().max() > 0
+        assert gradient.isfinite().all()
+        assert gradient.abs().max() > 0
     assert torch.equal(images.detach(), given)
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from pytorch_pretrained_biggan import BigGAN
 
+from p2lbench import zoo
 from p2lbench.zoo import fmnist, measure
+from p2lbench.zoo.cards import render
 
 
 def test_frechet_of_gaussians_is_the_closed_form() -> None:
@@ -32,6 +34,24 @@ def test_sample_sheet_has_a_row_per_class(generator: BigGAN) -> None:
     assert sheet.mode == "L"
     assert sheet.height == len(fmnist.CLASSES) * fmnist.SIZE * 2
     assert sheet.width > measure.SHEET_COLUMNS * fmnist.SIZE * 2
+
+
+def test_generator_is_measured_against_photos_and_their_floor(
+    photos: fmnist.Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The same photos as test and as training split: a floor of zero.
+    monkeypatch.setattr(fmnist, "load", lambda part, path: photos)
+    figures = measure.measure_biggan(samples=500)
+    for judge in zoo.NAMES[1:]:
+        assert figures["floor"][judge]["frechet"] == pytest.approx(0, abs=1e-6)
+        seen = {t: figures["truncations"][t][judge] for t in ("1.0", "0.5")}
+        assert seen["1.0"]["frechet"] > 0.1
+        assert seen["0.5"]["share"] > 0.9
+        assert seen["0.5"]["spread"] < seen["1.0"]["spread"]
+        assert seen["1.0"]["share"] == pytest.approx(
+            np.mean(list(seen["1.0"]["share_by_class"].values()))
+        )
+    assert "| 1.0 | percep-fmnist |" in render("biggan-fmnist", figures)
 
 
 def test_balanced_takes_the_first_of_each_class(photos: fmnist.Photos) -> None:

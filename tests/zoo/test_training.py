@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,8 @@ def test_gan_moves_everything_and_keeps_averages(tmp_path: Path, photos: fmnist.
     # The attention's own layers start behind a zero gate and move from the second step on.
     assert all(moved)
     kept = checkpoints.load(tmp_path / "average-000001.pt")
-    assert kept is not None and kept["iteration"] == 1
+    assert kept is not None
+    assert kept["iteration"] == 1
     assert not (tmp_path / "average-000002.pt").exists()
 
 
@@ -129,6 +132,24 @@ def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="pickle"):
         checkpoints.save(path, {"iteration": lambda: 2})
     assert checkpoints.load(path) == {"iteration": 1}
+
+
+def test_scripts_train_and_resume(tmp_path: Path, write_dataset: Callable[..., Path]) -> None:
+    n = fmnist.TUNE_PHOTOS + 32
+    data = str(write_dataset(n, n, prefix="train"))
+    out = str(tmp_path / "gan")
+    arguments = ["--out", out, "--data", data, "--save-every", "1", "--threads", "1"]
+    for iterations in ("1", "2"):
+        train_gan.main([*arguments, "--iterations", iterations, "--keep-every", "2"])
+    kept = checkpoints.load(tmp_path / "gan" / "average-000002.pt")
+    assert kept is not None
+    assert kept["settings"] == asdict(train_gan.Settings())
+    out = str(tmp_path / "classifier")
+    arguments = ["percep-fmnist", "--out", out, "--data", data, "--epochs", "1", "--threads", "1"]
+    train_classifier.main(arguments)
+    state = checkpoints.load(tmp_path / "classifier" / "checkpoint.pt")
+    assert state is not None
+    assert state["epoch"] == 1
 
 
 def test_hinge_losses() -> None:
