@@ -89,11 +89,15 @@ def _project(
     import torch
 
     torch.set_num_threads(task.cell.threads)
-    setting = prepare(task, models)
+    _load_models(task.cell, models)
     optimizer = _loaded(task.cell.method.optimizer.spec, models)
-    _warm_up(setting, models)
+    if (search := task.cell.method.transform.search) is not None:
+        for spec in (search.outer, search.inner):
+            _loaded(spec, models)
     if started is not None:
         started()
+    setting = prepare(task, models)
+    _warm_up(setting, models)
     if task.latents:
         return _rescore(task, setting, models)
     root = Root(
@@ -113,7 +117,17 @@ def _project(
     points = _search(problem, optimizer, task.cell, models)
     synchronise(models.device)
     root.ledger.seconds = root.elapsed
+    # An optimizer may have swallowed what the problem raised.
+    root.check_time()
     return _record(task, setting, root, points, models)
+
+
+def _load_models(cell: Cell, models: Models) -> None:
+    """Read weights, which is what the timeout does not cover."""
+    losses = [spec for spec, _ in cell.method.loss.terms]
+    inits = [spec for _, spec in cell.method.init.parts]
+    for spec in (cell.method.generator.spec, *losses, *inits):
+        models.get(spec)
 
 
 @dataclass(frozen=True)
@@ -129,7 +143,7 @@ class Setting:
 
 
 def prepare(task: Task, models: Models) -> Setting:
-    """Load what the cell needs, and build its objective and its init's distribution."""
+    """Build the cell's objective and its init's distribution."""
     import numpy as np
 
     cell, method = task.cell, task.cell.method
@@ -228,7 +242,7 @@ def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
         name: "gradient" for name, role in problem.space.roles.items() if role == "both"
     }
     # Never more than half of what there is: the latents are what the method is about.
-    found = problem.run(stage, roles=roles, passes=problem.remaining.passes // 2).points
+    found = problem.run(stage, roles=roles, passes=problem.remaining.passes / 2).points
     start, phi = problem.start, problem.space.slices[PHI]
     start[:, phi] = found[:, phi]
     return start

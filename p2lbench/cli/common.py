@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -77,6 +77,17 @@ def out() -> Console:
 def log() -> Console:
     """The console on stderr: what is not a result."""
     return Console(stderr=True, highlight=False)
+
+
+def show(renderable: RenderableType) -> None:
+    """On stdout; without the padding of a terminal where it is none."""
+    console = out()
+    if console.is_terminal:
+        console.print(renderable)
+        return
+    with console.capture() as capture:
+        console.print(renderable)
+    sys.stdout.write("\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n")
 
 
 def cores() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from p2lbench import __version__
-from p2lbench.cli.common import JSON, cores, emit, out, table
+from p2lbench.cli.common import JSON, cores, emit, show, table
 
 PACKAGES = (
     "torch",
@@ -31,7 +31,6 @@ def doctor(as_json: JSON = False) -> None:
     if as_json:
         emit(document)
         return
-    console = out()
     lines: list[tuple[str | Text, ...]] = [
         ("p2lbench", document["p2lbench"]),
         ("python", f"{document['python']} ({document['executable']})"),
@@ -50,7 +49,7 @@ def doctor(as_json: JSON = False) -> None:
         lines.append((f"weights {row['name']}", state))
     for report in document["broken_plugins"]:
         lines.append((f"plugin {report['name']}", Text(report["error"], "red")))
-    console.print(table(("", ""), lines))
+    show(table(("", ""), lines))
 
 
 def examine() -> dict[str, Any]:

@@ -6,8 +6,9 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, complain, emit, logs_only, out, table
+from p2lbench.cli.common import JSON, PLUGIN, complain, emit, logs_only, show, table
 
 
 class Kind(StrEnum):
@@ -34,13 +35,14 @@ def list_(
     if as_json:
         emit(rows)
         return
-    lines = []
+    lines: list[tuple[str | Text, ...]] = []
     for row in rows:
         lines.append((row["name"], row["origin"], row["summary"]))
         for option in row.get("options", []):
             default = f" = {option['default']}" if option["default"] else ""
-            lines.append((f"  {option['name']}", "", f"{option['type']}{default}"))
-    out().print(table(("name", "origin", "what it is"), lines))
+            name = Text(f"    {option['name']}", style="dim")
+            lines.append((name, "", Text(f"{option['type']}{default}", style="dim")))
+    show(table(("name", "origin", "what it is"), lines))
 
 
 def _entries(kind: str, verbose: bool, files: list[Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, logs_only, out, table
+from p2lbench.cli.common import JSON, PLUGIN, emit, logs_only, show, table
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -15,6 +15,13 @@ app = typer.Typer(no_args_is_help=True)
 @app.callback()
 def plugins() -> None:
     """What is plugged in."""
+
+
+def _by_kind(registered: list[str]) -> str:
+    kinds: dict[str, list[str]] = {}
+    for kind, _, name in (text.partition(": ") for text in registered):
+        kinds.setdefault(kind, []).append(name)
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
 
 
 @app.command("list")
@@ -43,8 +50,8 @@ def list_(plugin: PLUGIN = None, as_json: JSON = False) -> None:
             row["name"],
             row["origin"],
             Text(row["status"], style="red" if row["error"] else "green"),
-            row["summary"],
+            row["error"] or _by_kind(row["registered"]),
         )
         for row in rows
     ]
-    out().print(table(("plugin", "origin", "status", "registers, or why not"), lines))
+    show(table(("plugin", "origin", "status", "registers, or why not"), lines))

@@ -136,6 +136,7 @@ def _run(
 def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
     """The pictures and tables that stay in the results folder."""
     from p2lbench import leaderboard
+    from p2lbench.folder import explained
     from p2lbench.report import figures, formats
     from p2lbench.store import Store
 
@@ -146,9 +147,10 @@ def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
             targets = {image.name: _target(image) for image in suite.images}
             grid = figures.draw_grid(folder / "grid.png", store, board, targets)
             curves = figures.draw_curves(folder / "curves.png", store, board)
-        for form, suffix in (("csv", "csv"), ("markdown", "md")):
-            text = formats.render(board, form)
-            (folder / f"leaderboard.{suffix}").write_text(text, encoding="utf-8")
+        with explained(folder):
+            for form, suffix in (("csv", "csv"), ("markdown", "md")):
+                text = formats.render(board, form)
+                (folder / f"leaderboard.{suffix}").write_text(text, encoding="utf-8")
     return {"grid": grid, "curves": curves}
 
 

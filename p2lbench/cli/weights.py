@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, complain, emit, log, out, table
+from p2lbench.cli.common import JSON, complain, emit, log, out, show, table
+
+if TYPE_CHECKING:
+    from p2lbench.weights import Row
 
 app = typer.Typer(no_args_is_help=True)
 NAME = Annotated[str, typer.Argument(help="A name in the catalogue, see `weights list`.")]
@@ -31,11 +34,19 @@ def list_(as_json: JSON = False) -> None:
             Text("present", "green") if row.present else Text("missing", "yellow"),
             {True: "yes", False: "no", None: ""}[row.verified],
             f"{row.size / 1e6:.1f} MB",
-            row.problem or row.path or row.url or "",
+            _where(row),
         )
         for row in rows
     ]
-    out().print(table(("name", "here", "published file", "size", "where"), lines))
+    show(table(("name", "here", "published file", "size", "where"), lines))
+
+
+def _where(row: Row) -> str:
+    if row.problem:
+        return row.problem
+    if row.origin == "package":
+        return "comes with p2lbench"
+    return row.path or f"p2lbench weights fetch {row.name}"
 
 
 @app.command("fetch")

@@ -23,7 +23,7 @@ from p2lbench.record import Record
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-LOAD_SECONDS = 900.0  # for importing torch and plugins and reading weights
+LOAD_SECONDS = 300.0  # for importing torch and plugins and reading weights
 GRACE_SECONDS = 2.0  # a worker notices its deadline itself, if its plugin makes a call
 
 
