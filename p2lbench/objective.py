@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from p2lbench.budget import Ledger
 from p2lbench.space import Space
@@ -48,19 +49,15 @@ class CellObjective:
 
     def images(self, x: Tensor) -> Tensor:
         """G(x): (n, D) → (n, 3, H, W)."""
-        import torch
-
         latents = {name: v for name, v in self.space.split(x).items() if name != PHI}
-        version = x._version
-        images = self.generator.forward(**latents)
+        with untouched(self.generator, x):
+            images = self.generator.forward(**latents)
         wanted = (len(x), 3, *self.generator.shape)
-        if tuple(images.shape) != wanted or images.dtype != torch.float32:
+        if _described(images) != f"torch.float32 {wanted}":
             raise ValueError(
-                f"{type(self.generator).__name__} made {images.dtype} {tuple(images.shape)}: "
+                f"{type(self.generator).__name__} made {_described(images)}: "
                 f"expected torch.float32 {wanted}"
             )
-        if x._version != version:
-            raise ValueError(f"{type(self.generator).__name__} changed its latents in place")
         return images
 
     def phi(self, x: Tensor) -> Tensor:
@@ -71,7 +68,7 @@ class CellObjective:
         """(n,) scores in the target's own frame."""
         images = self.images(x)
         if self.transform is not None:
-            images = self.transform.invert(images, self.phi(x))
+            images = inverted(self.transform, images, self.phi(x))
         return self._total(images, self._prepared)
 
     def aligned(self, x: Tensor) -> Tensor:
@@ -101,7 +98,7 @@ class CellObjective:
         self.ledger.target_preparations += len(target) * len(self.terms)
         with torch.no_grad():
             # Copies: a loss that scribbles on its target must not reach the other losses.
-            return [dict(loss.prepare(target.clone(), mask.clone())) for loss, _ in self.terms]
+            return [prepared(loss, target, mask) for loss, _ in self.terms]
 
     def _total(self, images: Tensor, prepared: list[Mapping[str, Tensor]]) -> Tensor:
         total: Tensor | None = None
@@ -113,22 +110,37 @@ class CellObjective:
         return total
 
 
+def prepared(loss: Loss, target: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """loss.prepare(target, mask), on copies: what it scribbles on must not reach other losses.
+
+    Raises:
+        ValueError: the result is no mapping of tensors.
+    """
+    import torch
+
+    found = loss.prepare(target.clone(), mask.clone())
+    right = isinstance(found, Mapping)
+    if not right or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        name = f"{type(loss).__name__}.prepare"
+        raise ValueError(f"{name} returned {_described(found)}: expected a mapping of tensors")
+    return dict(found)
+
+
 def evaluated(loss: Loss, images: Tensor, prepared: Mapping[str, Tensor]) -> Tensor:
     """loss(images, prepared), if it kept to the rules.
 
     Raises:
         ValueError: the result is not (n,), or an input was changed in place.
     """
-    given = [images, *prepared.values()]
-    before = [tensor._version for tensor in given]
-    values = loss(images, prepared)
-    name = type(loss).__name__
-    if tuple(values.shape) != (len(images),):
+    import torch
+
+    with untouched(loss, images, *prepared.values()):
+        values = loss(images, prepared)
+    if not isinstance(values, torch.Tensor) or tuple(values.shape) != (len(images),):
         raise ValueError(
-            f"{name} returned shape {tuple(values.shape)}: expected ({len(images)},), not reduced"
+            f"{type(loss).__name__} returned {_described(values)}: expected a tensor of shape "
+            f"({len(images)},), not reduced"
         )
-    if [tensor._version for tensor in given] != before:
-        raise ValueError(f"{name} changed its input in place")
     return values
 
 
@@ -136,7 +148,28 @@ def transformed(
     transform: Transform, target: Tensor, mask: Tensor, phi: Tensor
 ) -> tuple[Tensor, Tensor]:
     """T(y) and T(m) for each phi."""
-    return transform.apply(target, phi), transform.apply(mask, phi).clamp(0, 1)
+    with untouched(transform, target, mask, phi):
+        return transform.apply(target, phi), transform.apply(mask, phi).clamp(0, 1)
+
+
+def inverted(transform: Transform, images: Tensor, phi: Tensor) -> Tensor:
+    """T⁻¹ of images, each with its phi."""
+    with untouched(transform, images, phi):
+        return transform.invert(images, phi)
+
+
+@contextmanager
+def untouched(plugin: Any, *tensors: Tensor) -> Iterator[None]:
+    """Raises ValueError if a plugin has changed its input in place."""
+    before = [tensor._version for tensor in tensors]
+    yield
+    if [tensor._version for tensor in tensors] != before:
+        raise ValueError(f"{type(plugin).__name__} changed its input in place")
+
+
+def _described(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"{value.dtype} {tuple(shape)}"
 
 
 def foreground(mask: Tensor) -> Tensor:

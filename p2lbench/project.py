@@ -15,7 +15,7 @@ import p2lbench
 from p2lbench.errors import Skip
 from p2lbench.images import fit
 from p2lbench.models import Models
-from p2lbench.objective import PHI, CellObjective
+from p2lbench.objective import PHI, CellObjective, inverted
 from p2lbench.plan import Cell, Task, class_index
 from p2lbench.problem import Problem
 from p2lbench.record import Record, Status
@@ -281,8 +281,8 @@ def _record(task: Task, setting: Setting, root: Root, points: Tensor, models: Mo
     with torch.no_grad():
         objective = setting.objective.original(points)
         images = setting.objective.images(points)
-        if setting.objective.transform is not None:
-            images = setting.objective.transform.invert(images, setting.objective.phi(points))
+        if (transform := setting.objective.transform) is not None:
+            images = inverted(transform, images, setting.objective.phi(points))
     scores = score(setting.objective, points, task.metrics, models)
     root.ledger.target_preparations = setting.objective.ledger.target_preparations
     broken = not bool(points.isfinite().all() and objective.isfinite().all())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from p2lbench.errors import UserError
 from p2lbench.models import Models
-from p2lbench.objective import CellObjective, evaluated, foreground, transformed
+from p2lbench.objective import CellObjective, evaluated, foreground, inverted, prepared, transformed
 from p2lbench.record import FRAMES
 from p2lbench.spec import Spec
 
@@ -65,7 +65,7 @@ def _frames(objective: CellObjective, x: Tensor) -> dict[str, Frame]:
         inside = made, target, mask
         return {"original": inside, "aligned": inside, "unmasked": (made, target, everything)}
     phi = objective.phi(x)
-    back = objective.transform.invert(made, phi)
+    back = inverted(objective.transform, made, phi)
     moved, moved_mask = transformed(objective.transform, target, mask, phi)
     return {
         "original": (back, target, mask),
@@ -81,8 +81,7 @@ def _each_frame(loss: Loss, frames: Mapping[str, Frame]) -> dict[str, Tensor]:
         same = next((values for other, values in done if _equal(frame, other)), None)
         if same is None:
             images, target, mask = frame
-            prepared = loss.prepare(target.clone(), mask.clone())
-            same = evaluated(loss, images.clone(), prepared)
+            same = evaluated(loss, images.clone(), prepared(loss, target, mask))
             done.append((frame, same))
         found[name] = same
     return found

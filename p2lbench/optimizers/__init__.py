@@ -11,6 +11,7 @@ def register_optimizers(register: Register) -> None:
     register("none", at + "simple:Start", summary="returns the start")
     register("random", at + "simple:RandomSearch", summary="best of draws from the init")
     register("adam", at + "adam:Adam", summary="Adam, independent for every candidate")
+    register("lbfgs", at + "lbfgs:LBFGS", summary="L-BFGS, strong Wolfe, one per candidate")
     register("cma", at + "cma:CMA", summary="covariance matrix adaptation (pycma)")
     register("chain", at + "chain:Chain", summary="one optimizer after another")
     register("cma+adam", at + "chain:CMAAdam", summary="CMA, then Adam from its last draws")

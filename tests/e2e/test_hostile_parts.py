@@ -79,11 +79,14 @@ def register_losses(register):
 BROKEN = {
     "changesimages": ("failed", "ChangesImages changed its input in place"),
     "changesprepared": ("failed", "ChangesPrepared changed its input in place"),
-    "reduced": ("failed", r"Reduced returned shape \(\): expected \(\d,\), not reduced"),
-    "number": ("failed", r"Number returned float: expected a tensor \(\d,\)"),
+    "reduced": ("failed", r"Reduced returned torch\.float32 \(\): expected .*\(\d,\), not reduced"),
+    "number": ("failed", r"Number returned float: expected a tensor of shape \(\d,\)"),
     "raises": ("failed", r"RuntimeError: no loss today \(.*more\.py:\d+\)"),
     "raisesinprepare": ("failed", r"RuntimeError: no preparation today"),
-    "nomapping": ("failed", r"NoMapping\.prepare returned Tensor: expected a mapping"),
+    "nomapping": (
+        "failed",
+        r"NoMapping\.prepare returned torch\.float32 .*: expected a mapping of tensors",
+    ),
     "nan": ("diverged", "not finite"),
 }
 
@@ -213,7 +216,7 @@ UNFIT = {
     "double": ("failed", r"Double made torch\.float64"),
     "nan": ("diverged", r"not finite"),
     "nothing": ("failed", r"Nothing made NoneType: expected"),
-    "scribbles": ("failed", r"Scribbles changed its latents in place"),
+    "scribbles": ("failed", r"Scribbles changed its input in place"),
     "raises": ("failed", r"ZeroDivisionError"),
     "no-load": ("failed", r"ZeroDivisionError"),
 }
@@ -360,8 +363,9 @@ def test_algorithm_1_runs_end_to_end_with_a_searched_transform(tmp_path: Path) -
     # One phi is one column: CMA draws 4 of it; each is descended by 2 steps, then evaluated.
     plain, searched = (by[name, "adam"].ledger["passes"] for name in ("none", "shift"))
     assert searched - plain == 2 * 4 * (2 * 2 + 1)
-    metrics = by["fixed", "adam"].metrics
-    assert metrics["original"] == metrics["aligned"]  # whole pixels: nothing is lost
+    frames = by["fixed", "adam"].metrics
+    for metric, values in frames["original"].items():  # whole pixels: nothing is lost
+        assert values == pytest.approx(frames["aligned"][metric], rel=1e-5)
 
 
 def test_the_search_spreads_phi_by_its_sigma(tmp_path: Path) -> None:
