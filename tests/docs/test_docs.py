@@ -104,9 +104,7 @@ def test_the_distribution_is_found_by_its_entry_point(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-    XX.entry-points.p2lbench\]\n(\S+) = \"(\S+)\"", page, re.M)[
-        0
-    ]
+    ((name, module),) = re.findall(r"^(\S+) = \"(p2lbench_\w+)\"$", page, re.MULTILINE)
     about = folder / "p2lbench_momentum-0.1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(
