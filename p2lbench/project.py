@@ -156,7 +156,7 @@ def prepare(task: Task, models: Models) -> Setting:
     roles: dict[str, Role] = dict(cell.roles)  # type: ignore[arg-type]
     space = Space([*generator.variables, *phi], roles, models.device)
     terms = [(models.get(spec), weight) for spec, weight in method.loss.terms]
-    hard = cell.mask_scoring == "hard" or (cell.mask_scoring != "soft" and transform is not None)
+    hard = cell.mask_scoring == "hard"
     objective = CellObjective(generator, space, terms, target, mask, transform, hard)
     mean, std = space.mean, space.std
     if phi:
