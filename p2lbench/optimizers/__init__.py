@@ -13,6 +13,10 @@ def register_optimizers(register: Register) -> None:
     register("adam", at + "adam:Adam", summary="Adam, independent for every candidate")
     register("lbfgs", at + "lbfgs:LBFGS", summary="L-BFGS, strong Wolfe, one per candidate")
     register("cma", at + "cma:CMA", summary="covariance matrix adaptation (pycma)")
+    register("restarts", at + "restarts:Restarts", summary="one optimizer from many starts")
+    register(
+        "adam+restarts", at + "restarts:AdamRestarts", summary="Adam from fresh draws, best kept"
+    )
     register("chain", at + "chain:Chain", summary="one optimizer after another")
     register("cma+adam", at + "chain:CMAAdam", summary="CMA, then Adam from its last draws")
     register("basin", at + "basin:Basin", summary="a search whose draws are descended first")

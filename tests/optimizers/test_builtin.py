@@ -19,6 +19,7 @@ from p2lbench.optimizers.chain import Chain, CMAAdam
 from p2lbench.optimizers.cma import CMA
 from p2lbench.optimizers.lbfgs import LBFGS
 from p2lbench.optimizers.nevergrad import Nevergrad
+from p2lbench.optimizers.restarts import AdamRestarts
 from p2lbench.optimizers.simple import RandomSearch, Start
 from p2lbench.space import Variable
 
@@ -34,6 +35,7 @@ BUILT_INS: dict[str, Optimizer] = {
     "random": RandomSearch(200),
     "adam": Adam(150),
     "lbfgs": LBFGS(40, lr=1.0),
+    "adam+restarts": AdamRestarts(40, restarts=3),
     "cma": CMA(80),
     "cma+adam": CMAAdam(30, 80),
     "chain": Chain([RandomSearch(20), CMA(20), Adam(50)]),
@@ -142,7 +144,9 @@ def test_candidates_that_are_not_coupled_do_not_meet(name):
     torch.testing.assert_close(many[:2], few, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["adam", "cma", "cma+adam", "basincma", "random", "nevergrad:DE"])
+@pytest.mark.parametrize(
+    "name", ["adam", "adam+restarts", "cma", "cma+adam", "basincma", "random", "nevergrad:DE"]
+)
 def test_fit_spends_most_of_a_budget_and_never_more(name):
     p = problem(variables=[Variable("z", (64,), bound=2.0)], passes=4000)
     p.run(BUILT_INS[name].fit(p))

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from analytic import problem
+from analytic import problem, rastrigin
 
 from p2lbench.optimizers.adam import Adam, step_sizes
 from p2lbench.optimizers.basin import BasinCMA
 from p2lbench.optimizers.chain import CMAAdam
 from p2lbench.optimizers.cma import CMA
 from p2lbench.optimizers.nevergrad import Nevergrad
+from p2lbench.optimizers.restarts import AdamRestarts
 from p2lbench.space import Space, Variable
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "cma_distribution.json").read_text())
@@ -132,3 +133,11 @@ def test_sequential_methods_start_where_their_candidates_do():
 
     p.run(Watched("OnePlusOne", 3))
     torch.testing.assert_close(first[0], p.start)
+
+
+def test_restarts_escape_a_basin_that_one_run_is_caught_in():
+    p = problem(rastrigin, candidates=2, seed=1)
+    once = rastrigin(p.run(Adam(60, lr=0.02)).points)
+    many = rastrigin(p.run(AdamRestarts(60, lr=0.02, restarts=12)).points)
+    assert bool((many <= once + 1e-4).all())
+    assert float(many.mean()) < float(once.mean())
