@@ -295,7 +295,7 @@ class _Reader:
             for row, generator in conditional:
                 if given is None and needing:
                     message = f"init '{needing[0]}' needs the class of '{found.image.name}'"
-                    self._class_error(f"{message}: add `class:`", generator, found)
+                    self._class_error(f"{message}: add `class:`.", generator, found)
                     break
                 if given is not None and class_index(given, generator.classes) is None:
                     close = did_you_mean(str(given), generator.classes)

@@ -21,6 +21,9 @@ MAX_SEED = 2**63 - 1
 
 Role = Literal["both", "gradient", "search", "frozen"]
 AtLeastOne = Annotated[int, Field(ge=1)]
+# A slip of the keyboard must not fill the memory.
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
 Positive = Annotated[float, Field(gt=0)]
 Entries = Annotated[list[Any], Field(min_length=1)]
 
@@ -44,11 +47,11 @@ class Written(BaseModel):
     transforms: Entries = [NONE]
     inits: Entries | None = None
     optimizers: Entries
-    candidates: AtLeastOne = 8
-    repeats: AtLeastOne = 1
+    candidates: Count = 8
+    repeats: Count = 1
     budget: WrittenBudget = WrittenBudget()
     timeout: Positive = 600
-    threads: AtLeastOne = 1
+    threads: Threads = 1
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     plugins: list[str] = []
     roles: dict[str, Role] = {}

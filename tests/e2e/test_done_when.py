@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ import torch
 from e2e.conftest import Make
 from e2e.kit import (
     COMMAND,
+    FOUR,
     PHOTOS,
     by_optimizer,
     called,
@@ -45,7 +45,10 @@ KEYS = {
     "generators": ["biggan-fmnist"],
     "losses": None,
     "metrics": ["l1", "psnr", "percep-fmnist-heldout", "lpips-vgg"],
-    "plugins": None,
+    # The contract's example, in a worker and on the embedded generator.
+    "plugins": ["example.py"],
+    "optimizers": [*FOUR, "random-search", {"sign-descent": {"steps": 2}}],
+    "budget": {"passes": 120},
 }
 
 
@@ -55,11 +58,11 @@ def finished(once: Callable[[str, Make], Path]) -> Path:
 
     def make(folder: Path) -> None:
         suite = written(folder, **KEYS)
-        for name, extra in (("first", ()), ("second", ())):
-            done = command("run", suite.name, "--workers", "1", "--json", *extra, cwd=folder)
-            (folder / f"{name}.json").write_text(done.out)
-            (folder / f"{name}.log").write_text(done.err)
-            (folder / f"{name}.code").write_text(str(done.code))
+        (folder / "example.py").write_text(EXAMPLE)
+        done = command("run", suite.name, "--workers", "1", "--json", cwd=folder)
+        (folder / "first.json").write_text(done.out)
+        (folder / "first.log").write_text(done.err)
+        (folder / "first.code").write_text(str(done.code))
 
     return once("biggan", make)
 
@@ -109,24 +112,26 @@ def test_a_run_is_clean_and_complete(finished: Path, store: Path) -> None:
     assert (finished / "first.code").read_text() == "0"
     assert set(document) == {"suite", "results", "cells", "seconds"}
     statuses = {"failed": 0, "timeout": 0, "diverged": 0, "skipped": 0}
-    assert document["cells"] == {"total": 8, "ok": 8, "cached": 0, **statuses}
+    assert document["cells"] == {"total": 12, "ok": 12, "cached": 0, **statuses}
     assert document["suite"] == "s"
     assert document["results"] == str(store)
     assert "Traceback" not in (finished / "first.log").read_text()
     left = {path.name for path in store.iterdir()}
     assert {"results.db", "latents", "images", "suite.yaml", "environment.json"} <= left
-    assert len(list((store / "latents").iterdir())) == 8
+    assert len(list((store / "latents").iterdir())) == 12
     assert (store / "suite.yaml").read_text() == (finished / "s.yaml").read_text()
 
 
 def test_a_second_run_does_nothing_and_says_so(finished: Path, store: Path) -> None:
-    document = json.loads((finished / "second.json").read_text())
-    assert (finished / "second.code").read_text() == "0"
-    assert document["cells"]["cached"] == document["cells"]["total"] == document["cells"]["ok"] == 8
     before = {p: p.read_bytes() for p in store.rglob("*.safetensors")}
-    done = called("run", finished / "s.yaml", "--results", finished / "results")
+    asked = ("run", finished / "s.yaml", "--results", finished / "results")
+    again = called(*asked, "--json")
+    assert again.code == 0
+    cells = again.json["cells"]
+    assert cells["cached"] == cells["total"] == cells["ok"] == 12
+    done = called(*asked)
     assert done.code == 0
-    assert "nothing to do: all 8 cells are in the results folder" in done.out
+    assert "nothing to do: all 12 cells are in the results folder" in done.out
     assert {p: p.read_bytes() for p in store.rglob("*.safetensors")} == before
 
 
@@ -200,7 +205,7 @@ def test_weights_that_are_missing_are_a_clear_line(store: Path) -> None:
 def test_leaderboard_json_has_the_keys_of_the_contract(store: Path) -> None:
     document = called("leaderboard", store, "--json").json
     assert set(document) == {"suite", "candidates", "rows"}
-    assert (document["suite"], document["candidates"], len(document["rows"])) == ("s", 2, 4)
+    assert (document["suite"], document["candidates"], len(document["rows"])) == ("s", 2, 6)
     names = {"l1", "psnr", "percep-fmnist-heldout", "lpips-vgg"}
     for row in document["rows"]:
         axes = {"generator", "loss", "transform", "init", "optimizer"}
@@ -257,12 +262,9 @@ def equal(one: Path, other: Path) -> None:
         assert timeless(b[key]) == timeless(record), key
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_any_number_of_workers_gives_the_same_bits(
-    uninterrupted: Path, tmp_path: Path, workers: int
-) -> None:
+def test_two_workers_give_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     suite = written(tmp_path, **MANY)
-    done = command("run", suite.name, "--workers", workers, "--json", cwd=tmp_path)
+    done = command("run", suite.name, "--workers", "2", "--json", cwd=tmp_path)
     assert (done.code, done.json["cells"]["ok"]) == (0, 24)
     equal(uninterrupted, tmp_path / "results" / "s")
 
@@ -307,7 +309,7 @@ def register_optimizers(register):
 SIX = [{"slow": {"number": k}, "as": f"slow-{k}"} for k in range(6)]
 
 
-@pytest.mark.parametrize("how", ["int", "int-group", "term", "int-inline"])
+@pytest.mark.parametrize("how", ["int-group", "term-inline"])
 def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str) -> None:
     suite = written(tmp_path, SLOW, optimizers=SIX)
     whole = ran_inline(suite, tmp_path / "whole")[0].folder
@@ -323,8 +325,8 @@ def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str)
     )
     try:
         wait_for_cells(tmp_path / "results" / "s" / "latents", 2)
-        number = signal.SIGTERM if how == "term" else signal.SIGINT
-        kill = os.killpg if how == "int-group" else os.kill
+        number = signal.SIGTERM if how.startswith("term") else signal.SIGINT
+        kill = os.killpg if how.endswith("group") else os.kill
         kill(process.pid, number)
         out, err = process.communicate(timeout=20)
     finally:
@@ -335,7 +337,7 @@ def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str)
     assert "interrupted; what was finished is kept. To go on: p2lbench run s.yaml" in err
     assert all(gone(int(pid)) for pid in (tmp_path / "pids").read_text().split())
     kept = by_optimizer(tmp_path / "results" / "s")
-    assert 1 < len(kept) < 6
+    assert 1 <= len(kept) < 6
     assert called("leaderboard", tmp_path / "results" / "s", "--json").code == 0
     outcome, found = ran_inline(suite)
     assert outcome.cells["cached"] == len(kept)
@@ -406,7 +408,7 @@ def test_the_example_plugin_runs_as_written(tmp_path: Path) -> None:
     assert board["sign-descent"]["selected"]["l1"] < start
     assert board["random-search"]["passes"] == 100
     assert board["sign-descent"]["passes"] == 80
-    # By --plugin, and with the embedded BigGAN: the same code.
+    # By --plugin: the same code.
     bare = written(tmp_path, optimizers=BOTH, budget={"passes": 100})
     plugin = ("--plugin", tmp_path / "more.py")
     words = ("--results", tmp_path / "b", "--executor", "inline", "--json", *plugin)
@@ -418,23 +420,6 @@ def test_the_example_plugin_runs_as_written(tmp_path: Path) -> None:
     refused = called("run", bare, "--results", tmp_path / "c")
     assert refused.code == 2
     assert "unknown optimizer 'random-search'" in refused.err
-
-
-def test_the_example_plugin_runs_on_the_embedded_generator_in_a_worker(tmp_path: Path) -> None:
-    suite = written(
-        tmp_path,
-        **{
-            **KEYS,
-            "images": IMAGES[:1],
-            "optimizers": ["random-search", {"sign-descent": {"steps": 2}}],
-            "budget": {"passes": 10},
-            "metrics": ["l1"],
-            "plugins": ["example.py"],
-        },
-    )
-    (tmp_path / "example.py").write_text(EXAMPLE)
-    done = command("run", suite.name, "--json", "--workers", "1", cwd=tmp_path)
-    assert (done.code, done.json["cells"]["ok"]) == (0, 2), done.err
 
 
 def test_metrics_added_later_are_computed_from_the_stored_latents(tmp_path: Path) -> None:

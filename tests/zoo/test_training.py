@@ -134,9 +134,11 @@ def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
     assert checkpoints.load(path) == {"iteration": 1}
 
 
-def test_scripts_train_and_resume(tmp_path: Path, write_dataset: Callable[..., Path]) -> None:
-    n = fmnist.TUNE_PHOTOS + 32
-    data = str(write_dataset(n, n, prefix="train"))
+def test_scripts_train_and_resume(
+    tmp_path: Path, write_dataset: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fmnist, "TUNE_PHOTOS", 32)
+    data = str(write_dataset(96, 96, prefix="train"))
     out = str(tmp_path / "gan")
     arguments = ["--out", out, "--data", data, "--save-every", "1", "--threads", "1"]
     for iterations in ("1", "2"):
