@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from p2lbench.budget import Budget, BudgetSpent, StageOver
 from p2lbench.errors import Skip, UserError
-from p2lbench.generators.base import Generator
+from p2lbench.generators.base import Generator, ObjectStats
 from p2lbench.hookspecs import hookimpl
 from p2lbench.inits.base import Init
-from p2lbench.losses.base import Loss
+from p2lbench.losses.base import Loss, protocol
 from p2lbench.optimizers.base import AskTell, Optimizer
 from p2lbench.problem import Problem, Result
 from p2lbench.space import Role, Space, Variable
@@ -26,6 +26,7 @@ __all__ = [
     "Generator",
     "Init",
     "Loss",
+    "ObjectStats",
     "Optimizer",
     "Problem",
     "Result",
@@ -37,4 +38,5 @@ __all__ = [
     "UserError",
     "Variable",
     "hookimpl",
+    "protocol",
 ]

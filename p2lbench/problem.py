@@ -345,7 +345,9 @@ class Problem:
         if not isinstance(points, torch.Tensor) or tuple(points.shape) != wanted:
             shape = tuple(points.shape) if isinstance(points, torch.Tensor) else type(points)
             raise ValueError(f"{name} returned {shape}: expected points of shape {wanted}")
-        return self.clamp(points.detach().to(self.device, torch.float32)).clone()
+        points = points.detach().to(self.device, torch.float32)
+        # Clamping would make a bound of infinity, and hide that the search diverged.
+        return self.clamp(points).where(points.isfinite(), torch.nan)
 
     def _absorb(self, part: Problem) -> None:
         for original in (True, False):

@@ -16,6 +16,7 @@ from p2lbench.errors import Skip
 from p2lbench.images import fit
 from p2lbench.models import Models
 from p2lbench.objective import PHI, CellObjective, inverted
+from p2lbench.optimizers.base import Optimizer
 from p2lbench.plan import Cell, Task, class_index
 from p2lbench.problem import Problem
 from p2lbench.record import Record, Status
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from p2lbench.generators.base import Generator
-    from p2lbench.optimizers.base import Optimizer
     from p2lbench.transforms.base import Transform
 
 Progress = Callable[[int, float], None]
+CLASS = "class"
 ALL_ROLES: tuple[Role, ...] = ("both", "gradient", "search", "frozen")
 
 
@@ -163,11 +164,11 @@ def prepare(task: Task, models: Models) -> Setting:
         std = space.fill({PHI: 0.0}, std)
     rng = np.random.Generator(np.random.Philox(stream(cell.seed, "init")))
     forwards = 0
-    for _, spec in method.init.parts:
+    for variable, spec in method.init.parts:
         init = models.get(spec)
         init.class_id = class_index(cell.image.class_name, tuple(generator.classes))
         given = init.distribution(target.clone(), mask.clone(), generator, rng)
-        mean, std = _with(space, given, mean, std, spec.name)
+        mean, std = _with(space, _spoken(given, variable, spec.name), mean, std, spec.name)
         forwards += bool(init.weights)
     return Setting(generator, objective, space, mean, std, forwards)
 
@@ -183,6 +184,15 @@ def target_tensors(task: Task, size: tuple[int, int], device: str) -> tuple[Tens
         return target.to(device), torch.ones(1, 1, *size, device=device)
     mask = torch.from_numpy(np.array(fit(task.mask, size), dtype=np.float32))[None, None]
     return target.to(device), mask.to(device)
+
+
+def _spoken(given: Mapping[str, Any], variable: str, name: str) -> Mapping[str, Any]:
+    """What an init says of the variable that the suite asks it about; all, of the class."""
+    if variable == CLASS:
+        return given
+    if variable not in given:
+        raise Skip(f"init '{name}' says nothing of '{variable}', but of {', '.join(given)}")
+    return {variable: given[variable]}
 
 
 def _with(
@@ -222,6 +232,8 @@ def _search(problem: Problem, optimizer: Optimizer, cell: Cell, models: Models) 
             start = _find_transform(problem, search, models)
         roles = {PHI: "frozen"}
     if cell.protocol == "equal":
+        if type(optimizer).fit is Optimizer.fit and optimizer.passes(problem.space, 1) != 0:
+            problem.note("it does not scale itself to the budget (it has no fit)")
         optimizer = optimizer.fit(problem.stage(ALL_ROLES, start=start, roles=roles))
     return problem.run(optimizer, start=start, roles=roles).points
 
@@ -242,9 +254,10 @@ def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
         name: "gradient" for name, role in problem.space.roles.items() if role == "both"
     }
     # Never more than half of what there is: the latents are what the method is about.
-    found = problem.run(stage, roles=roles, passes=problem.remaining.passes / 2).points
+    left = problem.remaining
+    result = problem.run(stage, roles=roles, passes=left.passes / 2, seconds=left.seconds / 2)
     start, phi = problem.start, problem.space.slices[PHI]
-    start[:, phi] = found[:, phi]
+    start[:, phi] = result.points[:, phi]
     return start
 
 
@@ -293,15 +306,15 @@ def _record(task: Task, setting: Setting, root: Root, points: Tensor, models: Mo
         task.cell.id,
         "diverged" if broken else "failed" if scores.errors else "ok",
         reason,
-        finite(objective),
-        scores.values,
-        scores.missing,
-        root.ledger.plain(),
-        root.trace(),
-        tuple(root.notes),
-        environment(task.cell),
-        save({**latents, **{f"best_seen.{k}": v.contiguous() for k, v in seen.items()}}),
-        strip(images),
+        objective=finite(objective),
+        metrics=scores.values,
+        missing=scores.missing,
+        ledger=root.ledger.plain(),
+        trace=root.trace(),
+        notes=tuple(root.notes),
+        environment=environment(task.cell),
+        latents=save({**latents, **{f"best_seen.{k}": v.contiguous() for k, v in seen.items()}}),
+        images=strip(images),
     )
 
 

@@ -30,6 +30,7 @@ class Record:
 
     `objective`: original-frame objective of each returned candidate.
     `metrics`: frame → metric → one value per candidate (None: not finite).
+    `measured`: metric → hash of all that decides its value, to know when it must be computed anew.
     `missing`: metric → why it has no value (weights not found, ...).
     `latents`, `best_seen`: safetensors bytes of the returned and of the best-seen points by name.
     `images`: PNG bytes of the returned candidates side by side, original frame.
@@ -41,6 +42,7 @@ class Record:
     objective: tuple[float | None, ...] = ()
     metrics: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    measured: Mapping[str, str] = field(default_factory=dict)
     ledger: Mapping[str, float] = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace)
     notes: tuple[str, ...] = ()

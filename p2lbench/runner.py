@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,10 +19,10 @@ from p2lbench.executors.base import Executor, Watch
 from p2lbench.images import mask_values, pixel_digest, read_image, read_mask
 from p2lbench.leaderboard import Metric, SuiteInfo
 from p2lbench.options import build
-from p2lbench.plan import Cell, Plan, Task, specs
-from p2lbench.record import KEPT, Record
+from p2lbench.plan import Cell, Plan, Task, specs, weights_named
+from p2lbench.record import KEPT, Record, Status
 from p2lbench.registry import Registry
-from p2lbench.spec import Spec, WeightedLoss
+from p2lbench.spec import WeightedLoss, canonical, digest
 from p2lbench.store import Store, folder_of
 from p2lbench.suite import Suite
 
@@ -85,78 +86,113 @@ def run(
     began, suite = time.monotonic(), plan.suite
     folder = folder_of(results, suite.name).absolute()
     cells = list(islice(plan.cells(), limit))
+    keys = metric_keys(suite, registry)
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
         wanted = {cell.id for cell in cells}
         store.set_plan(row for row in plan.rows() if row.cell in wanted)
         _describe(store, plan, registry)
-        statuses = {} if fresh else store.statuses(wanted)
+        standing = {} if fresh else _standing(store, keys)
         counts: Counter[str] = Counter(total=len(cells))
-        todo: list[tuple[Cell, bool]] = []
         for cell in cells:
-            kept = statuses.get(cell.id) in KEPT
-            again = kept and _lacks_metrics(store, cell, suite, registry)
-            if kept and not again:
-                record = store.get(cell.id, files=False)
-                if record is None:
-                    raise StoreError(f"{folder}: the record of cell {cell.id} went away")
-                counts[record.status] += 1
-                follow.cell_done(record, cached=True)
-            else:
-                todo.append((cell, again))
-        counts["cached"] = len(cells) - len(todo)
+            step, status = standing.get(cell.id, (Step.run, None))
+            if step is Step.keep and status is not None:
+                counts.update([status, "cached"])
+                follow.cell_done(Record(cell.id, status), cached=True)
+        todo = [(cell, standing.get(cell.id, (Step.run,))[0]) for cell in cells]
+        todo = [(cell, step) for cell, step in todo if step is not Step.keep]
+        scored = {cell.id for cell, step in todo if step is Step.score}
         # Closing stops the workers, whatever ends this loop.
-        rescored = {cell.id for cell, again in todo if again}
         with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
-            for record in records:
-                _keep(store, record, record.cell in rescored)
+            for found in records:
+                record = _merged(store, found) if found.cell in scored else found
+                store.put(replace(record, measured={**record.measured, **keys}))
                 counts[record.status] += 1
                 follow.cell_done(record)
     tally = {key: counts[key] for key in ("total", "ok", "cached", *STATUSES[1:])}
     return Outcome(suite.name, folder, tally, time.monotonic() - began)
 
 
-def _keep(store: Store, record: Record, rescored: bool) -> None:
-    """A new record; of one that was only scored again, the metrics alone."""
-    if not rescored:
-        store.put(record)
-    elif record.status in KEPT:
-        store.put_metrics(record.cell, record.metrics, record.missing)
+class Step(Enum):
+    """What a planned cell needs: nothing, its stored points scored, or all of it."""
+
+    keep = "keep"
+    score = "score"
+    run = "run"
 
 
-def _tasks(cells: Sequence[tuple[Cell, bool]], suite: Suite, store: Store) -> Iterator[Task]:
+def _standing(store: Store, keys: Mapping[str, str]) -> dict[str, tuple[Step, Status]]:
+    """Of each planned cell that has a record: what it needs, and its status."""
+    return {
+        planned.cell: (_step(record, keys), record.status)
+        for planned, record in store.records()
+        if record is not None
+    }
+
+
+def _step(record: Record, keys: Mapping[str, str]) -> Step:
+    if record.status == "failed" and record.objective:
+        return Step.score  # it was a metric that failed; the points are there
+    if record.status not in KEPT:
+        return Step.run
+    same = record.measured.items() >= keys.items()
+    return Step.keep if same or record.status != "ok" else Step.score
+
+
+def _merged(store: Store, scored: Record) -> Record:
+    """The stored record with the metrics of one that was only scored again."""
+    stored = store.get(scored.cell)
+    if stored is None:
+        raise StoreError(f"{store.folder}: the record of cell {scored.cell} went away")
+    metrics = {
+        frame: {**stored.metrics.get(frame, {}), **values}
+        for frame, values in scored.metrics.items()
+    }
+    for label in scored.missing:
+        for values in metrics.values():
+            values.pop(label, None)
+    return replace(
+        stored,
+        status=scored.status,
+        reason=scored.reason,
+        metrics=metrics or stored.metrics,
+        missing=scored.missing,
+    )
+
+
+def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> Iterator[Task]:
     metrics = tuple(zip(suite.metric_labels, suite.metrics, strict=True))
-    for cell, again in cells:
+    for cell, step in cells:
         pixels = read_image(cell.image.file)
         if pixel_digest(pixels) != cell.image.digest:
             raise UserError(f"{cell.image.file}: changed while the suite ran; run it again")
         mask = cell.image.mask
         values = None if mask is None else mask_values(read_mask(mask, pixels.shape[:2]))
-        latents = store.file("latents", cell.id) if again else b""
+        latents = store.file("latents", cell.id) if step is Step.score else b""
         yield Task(cell, pixels, values, metrics, suite.timeout, latents)
 
 
-def _lacks_metrics(store: Store, cell: Cell, suite: Suite, registry: Registry) -> bool:
-    """Whether a metric of the suite could be computed now that the record does not have."""
-    record = store.get(cell.id, files=False)
-    if record is None or record.status != "ok":
-        return False
-    known = record.metrics.get("original", {})
-    pairs = zip(suite.metric_labels, suite.metrics, strict=True)
-    lacking = [(label, spec) for label, spec in pairs if label not in known]
-    return any(
-        label not in record.missing or _became_available(spec, registry) for label, spec in lacking
-    )
+def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
+    """Label → hash of all that decides a metric's value: options, weights, the plugin's code.
+
+    Weights that are not here count too, so that values are computed once they are.
+    """
+    return {
+        label: digest(
+            {
+                "spec": spec.plain(),
+                "weights": {name: _hash(name) for name in weights_named(spec, registry)},
+                "origin": vars(registry.find(spec.kind, spec.name)[0].origin),
+            }
+        )
+        for label, spec in zip(suite.metric_labels, suite.metrics, strict=True)
+    }
 
 
-def _became_available(spec: Spec, registry: Registry) -> bool:
-    names = getattr(build(spec, registry), "weights", ())
+def _hash(name: str) -> str | None:
     try:
-        for name in names:
-            weights.locate(name)
+        return weights.locate(name).sha256
     except UserError:
-        return False
-    # What is missing for another reason than its weights will be missing again.
-    return any(weights.CATALOGUE.get(name) is not None for name in names)
+        return None
 
 
 def _describe(store: Store, plan: Plan, registry: Registry) -> None:
@@ -169,8 +205,13 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
         suite.name, suite.candidates, suite.repeats, suite.protocol, losses, budget, ()
     )
     store.set_header(info.plain())
-    store.write_suite(suite.text.encode())
-    store.write_environment(environment(plan))
+    store.write_suite(as_run(suite).encode())
+    store.write_environment(environment(plan, registry))
+
+
+def as_run(suite: Suite) -> str:
+    """The suite's text, under what `--set` changed in it."""
+    return "".join(f"# run with --set {text!r}\n" for text in suite.overrides) + suite.text
 
 
 def _measured_as(loss: WeightedLoss, suite: Suite) -> tuple[str, ...]:
@@ -190,7 +231,13 @@ def metrics(suite: Suite, registry: Registry) -> list[Metric]:
     return found
 
 
-def environment(plan: Plan) -> dict[str, Any]:
+def _origins(plan: Plan, registry: Registry) -> list[dict[str, Any]]:
+    """Every distribution or file that the plan's methods come from."""
+    found = {registry.find(spec.kind, spec.name)[0].origin for spec in specs(plan.methods)}
+    return sorted((vars(origin) for origin in found), key=canonical)
+
+
+def environment(plan: Plan, registry: Registry) -> dict[str, Any]:
     """Versions and machine, without importing what is only asked for its version."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -208,5 +255,5 @@ def environment(plan: Plan) -> dict[str, Any]:
         "device": plan.device,
         "packages": packages,
         "overrides": list(plan.suite.overrides),
-        "plugins": sorted({spec.name for spec in specs(plan.methods)}),
+        "plugins": _origins(plan, registry),
     }

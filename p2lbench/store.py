@@ -142,30 +142,6 @@ class Store:
                 _digest(record.images),
             )
 
-    def put_metrics(
-        self,
-        cell: str,
-        metrics: Mapping[str, Mapping[str, Sequence[float | None]]],
-        missing: Mapping[str, str] | None = None,
-    ) -> None:
-        """Add metrics computed later from stored latents: frame → metric → (candidates,).
-
-        A metric that now has values is no longer missing; `missing` adds reasons.
-        Raises: StoreError if the cell has no record.
-        """
-        with self._writing():
-            record = self.get(cell, files=False)
-            if record is None:
-                raise StoreError(f"{self.folder}: no record of cell {cell}; run the suite first")
-            merged = {frame: dict(values) for frame, values in record.metrics.items()}
-            for frame, values in metrics.items():
-                merged.setdefault(frame, {}).update({k: tuple(v) for k, v in values.items()})
-            known = {metric for values in metrics.values() for metric in values}
-            still = {k: v for k, v in record.missing.items() if k not in known}
-            record = replace(record, metrics=merged, missing={**still, **(missing or {})})
-            update = "UPDATE records SET body = ? WHERE cell = ?"
-            self._execute(update, record_json.body(record), cell)
-
     def get(self, cell: str, *, files: bool = True) -> Record | None:
         """A cell's record, or None. `files=False` leaves `latents` and `images` empty.
 

@@ -171,24 +171,6 @@ def test_a_plan_that_cannot_be_written_leaves_the_old_one(where: Path) -> None:
         assert store.plan() == tuple(rows)
 
 
-def test_metrics_computed_later(where: Path) -> None:
-    with create(where) as store:
-        store.put(OK)
-        store.put_metrics("ab12", {"original": {"lpips-alex": [0.1, float("nan"), 0.3]}})
-        store.put_metrics("ab12", {}, missing={"fid": "no weights"})
-        record = store.get("ab12")
-        assert record is not None
-        assert record.metrics["original"] == {
-            "l1": (0.1, None, 0.3),
-            "lpips-alex": (0.1, None, 0.3),
-        }
-        assert record.missing == {"fid": "no weights"}
-        assert record.latents == b"points"
-        assert record.trace == OK.trace
-        with pytest.raises(StoreError, match="no record"):
-            store.put_metrics("cd", {})
-
-
 def test_header_metrics_and_files(where: Path) -> None:
     with create(where) as store:
         assert (store.header(), store.metrics()) == ({}, [])

@@ -214,7 +214,7 @@ def validate(
 def summary(planned: Plan) -> dict[str, Any]:
     """What a plan comes to, as JSON."""
     suite = planned.suite
-    passes = suite.budget.passes
+    passes, seconds = suite.budget.passes, suite.budget.seconds
     return {
         "suite": suite.name,
         "file": str(suite.file),
@@ -223,6 +223,10 @@ def summary(planned: Plan) -> dict[str, Any]:
         "repeats": suite.repeats,
         "candidates": suite.candidates,
         "cells": len(planned),
-        "budget": {"passes": None if passes == inf else passes, "protocol": suite.protocol},
+        "budget": {
+            "passes": None if passes == inf else passes,
+            "seconds": None if seconds == inf else seconds,
+            "protocol": suite.protocol,
+        },
         "rows": [list(method.row) for method in planned.methods],
     }

@@ -75,7 +75,7 @@ class Basin(Optimizer):
         if problem.remaining.passes < 2 * problem.candidates or not problem.remaining.seconds:
             # Nothing is left to refine a raw draw with, which may be worse than all that was seen.
             return problem.best()
-        return problem.run(self.inner, start=start, gradients=self.final_steps).points
+        return self._descended(problem, start, self.final_steps)
 
     def _search(self, problem: Problem, search: Problem, outer: AskTell) -> None:
         import torch
@@ -89,7 +89,7 @@ class Basin(Optimizer):
                 break
             rows = torch.arange(len(asked)) % problem.candidates
             start = self._redrawn(problem, problem.restrict(search.lift(asked)), middle)
-            points = problem.run(self.inner, start, gradients=self.inner_steps).points
+            points = self._descended(problem, start, self.inner_steps)
             try:
                 losses = problem.loss(points)
             except BudgetSpent:
@@ -98,6 +98,13 @@ class Basin(Optimizer):
             middle = _average(middle, points[int(losses.nan_to_num(torch.inf).argmin())])
             if outer.done():
                 break
+
+    def _descended(self, problem: Problem, start: Tensor, steps: int) -> Tensor:
+        """So many steps of the inner optimizer, whatever number it has of its own."""
+        inner = copy.deepcopy(self.inner)
+        if hasattr(inner, "steps"):
+            inner.steps = steps
+        return problem.run(inner, start, gradients=steps).points
 
     def _told(self, points: Tensor, asked: Tensor, search: Problem, problem: Problem) -> Tensor:
         """What the outer search learns from: the points after their descent, or as drawn."""
