@@ -32,13 +32,16 @@ class Rules:
     problems: Problems
 
     def check_exclude(self, written: Sequence[Mapping[str, str]]) -> None:
-        """Each key an axis, each value one of its rows."""
+        """Each key an axis, each value one of its rows, or a plugin's name that has no row here.
+
+        So a list of excludes can be kept while rows come and go; a name that nothing has is a slip.
+        """
         for i, rule in enumerate(written):
             locate = self.document.within("exclude", i)
             with self.problems.catch():
                 self._check_axes(rule, locate)
                 for axis, name in rule.items():
-                    if name not in self._names(axis):
+                    if name not in self._names(axis) and not self.axes.registered(axis, name):
                         raise self._no_row(axis, name, locate)
 
     def include(self, written: Sequence[Mapping[str, Any]]) -> tuple[Method, ...]:
@@ -109,8 +112,10 @@ class Rules:
 def check_effect(suite: Suite, document: Document, problems: Problems) -> None:
     """An `exclude` that drops nothing is a mistake that would go unnoticed; so is no method."""
     rows = list(crossed(suite))
+    names = {axis: {method.row[k] for method in rows} for k, axis in enumerate(AXES)}
     for i, rule in enumerate(suite.exclude):
-        if not any(matches(method, rule) for method in rows):
+        absent = any(name not in names[axis] for axis, name in rule.items())
+        if not absent and not any(matches(method, rule) for method in rows):
             message = "this excludes nothing: no method has all these rows"
             problems.add(UserError(message, document.place("exclude", i)))
     if not methods(suite):

@@ -307,3 +307,24 @@ def test_the_trace_is_log_spaced_and_ends_with_what_was_found():
 
 def test_stage_over_is_a_budget_spent():
     assert issubclass(StageOver, BudgetSpent)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_a_returned_point_that_is_not_finite_stays_visible(value):
+    class Diverges(Optimizer):
+        def minimize(self, problem: Problem) -> Tensor:
+            x = problem.start
+            x[1, 2] = value
+            return x
+
+    points = problem().run(Diverges()).points
+    assert bool(points[1, 2].isnan())
+    assert bool(points[[0, 2]].isfinite().all())
+
+
+def test_a_stage_may_have_seconds_of_its_own():
+    p = problem()
+    result = p.run(Descend(10**6), seconds=0.05)
+    assert "allowance" in result.reason
+    assert p.remaining.seconds == inf
+    p.loss(p.start)

@@ -13,7 +13,7 @@ from rich.text import Text
 from p2lbench.cli.common import JSON, complain, emit, log, out, show, table
 
 if TYPE_CHECKING:
-    from p2lbench.weights import Row
+    from p2lbench.weights import Located, Row
 
 app = typer.Typer(no_args_is_help=True)
 NAME = Annotated[str, typer.Argument(help="A name in the catalogue, see `weights list`.")]
@@ -50,7 +50,7 @@ def _where(row: Row) -> str:
 
 
 @app.command("fetch")
-def fetch(name: NAME) -> None:
+def fetch(name: NAME, as_json: JSON = False) -> None:
     """Download a file of the catalogue, resumed and checked."""
     from p2lbench import weights
 
@@ -60,28 +60,39 @@ def fetch(name: NAME) -> None:
         located = weights.fetch(
             name, lambda done, total: progress.update(task, completed=done, total=total)
         )
-    out().print(Text(f"{name}: {located.path} ({located.described})"), soft_wrap=True)
+    _tell(located, as_json)
 
 
 @app.command("add")
 def add(
-    name: NAME, file: Annotated[Path, typer.Argument(help="The file to use under that name.")]
+    name: NAME,
+    file: Annotated[Path, typer.Argument(help="The file to use under that name.")],
+    as_json: JSON = False,
 ) -> None:
     """Use a file of your own under a name of the catalogue."""
     from p2lbench import weights
 
-    located = weights.add(name, file)
-    out().print(Text(f"{name}: {located.path}"), soft_wrap=True)
-    if located.note:
-        out().print(Text(located.note, style="yellow"), soft_wrap=True)
+    _tell(weights.add(name, file), as_json)
+
+
+def _tell(located: Located, as_json: bool) -> None:
+    if as_json:
+        emit({**asdict(located), "path": str(located.path)})
+        return
+    out().print(Text(f"{located.name}: {located.path}"), soft_wrap=True)
+    out().print(Text(located.note or located.described), soft_wrap=True)
 
 
 @app.command("verify")
-def verify() -> None:
+def verify(as_json: JSON = False) -> None:
     """Hash every file again; exit code 2 if one is not what it was."""
     from p2lbench import weights
 
-    bad = [row for row in weights.verify() if row.problem]
+    rows = weights.verify()
+    bad = [row for row in rows if row.problem]
+    if as_json and not bad:
+        emit([asdict(row) for row in rows])
+        return
     for row in bad:
         complain(f"{row.name}: {row.problem}")
     if bad:

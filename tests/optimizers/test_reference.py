@@ -11,7 +11,7 @@ import torch
 from analytic import problem, rastrigin
 
 from p2lbench.optimizers.adam import Adam, step_sizes
-from p2lbench.optimizers.basin import BasinCMA
+from p2lbench.optimizers.basin import Basin, BasinCMA
 from p2lbench.optimizers.chain import CMAAdam
 from p2lbench.optimizers.cma import CMA
 from p2lbench.optimizers.nevergrad import Nevergrad
@@ -141,3 +141,12 @@ def test_restarts_escape_a_basin_that_one_run_is_caught_in():
     many = rastrigin(p.run(AdamRestarts(60, lr=0.02, restarts=12)).points)
     assert bool((many <= once + 1e-4).all())
     assert float(many.mean()) < float(once.mean())
+
+
+def test_inside_a_basin_the_inner_optimizers_own_steps_do_not_apply():
+    for own in (2, 700):
+        p = problem(sphere, candidates=2)
+        basin = Basin(CMA(None), Adam(own), 1, 7, 600)
+        p.run(basin)
+        assert p._root.ledger.passes == basin.passes(p.space, 2)
+        assert p._root.ledger.backwards == 8 * 7 + 2 * 600
