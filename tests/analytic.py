@@ -15,12 +15,15 @@ from p2lbench.root import Root
 from p2lbench.space import Space, Variable
 
 
+Function = Callable[[Tensor], Tensor]
+
+
 class Analytic:
     """A function of full points that counts what it is really asked."""
 
     networks = 0
 
-    def __init__(self, f: Callable[[Tensor], Tensor], aligned: Callable[[Tensor], Tensor] | None = None):
+    def __init__(self, f: Function, aligned: Function | None = None):
         self.f, self.other = f, aligned
         self.same_frame = aligned is None
         self.evaluated = 0

@@ -114,7 +114,7 @@ def test_points_out_of_bounds_are_clamped_before_they_are_evaluated():
 
 def test_everything_handed_out_is_a_copy():
     p = problem()
-    for get in (lambda: p.start, lambda: p.center, lambda: p.spread, lambda: p.best()):
+    for get in (lambda: p.start, lambda: p.center, lambda: p.spread, p.best):
         before = get().clone()
         get().fill_(99.0)
         assert torch.equal(get(), before)

@@ -34,7 +34,8 @@ transforms: [none]
 inits: [ground-truth]
 optimizers:
   - adam: {steps: 200, lr: 0.05}
-  - basin: {outer: cma, inner: {adam: {lr: 0.05}}, outer_steps: 10, inner_steps: 10, final_steps: 50}
+  - basin: {outer: cma, inner: {adam: {lr: 0.05}}, outer_steps: 10, inner_steps: 10,
+            final_steps: 50}
     as: basincma-short
   - basincma
 candidates: 8

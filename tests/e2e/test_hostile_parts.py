@@ -160,12 +160,20 @@ def test_a_metric_that_is_not_finite_is_null(tmp_path: Path) -> None:
     assert any(note.startswith("nan: not finite") for note in row["notes"])
 
 
-def test_a_broken_metric_added_later_leaves_the_record_as_it_is(tmp_path: Path) -> None:
-    first = written(tmp_path, LOSSES, optimizers=["none"])
-    _, before = ran_inline(first)
-    outcome, after = ran_inline(written(tmp_path, LOSSES, optimizers=["none"], metrics=["raises"]))
-    assert not outcome.clean
-    assert after["none"] == before["none"]
+def test_a_broken_metric_added_later_costs_no_search(tmp_path: Path) -> None:
+    first = {"optimizers": [{"adam": {"steps": 2}}]}
+    _, before = ran_inline(written(tmp_path, LOSSES, **first))
+    outcome, broken = ran_inline(written(tmp_path, LOSSES, **first, metrics=["l1", "raises"]))
+    assert outcome.cells["failed"] == 1
+    assert broken["adam"].reason.startswith("metric raises: RuntimeError")
+    assert rows(outcome.folder)["adam"]["missing"] == 1
+    # Its points stay, and without that metric it is as it was.
+    outcome, mended = ran_inline(written(tmp_path, LOSSES, **first))
+    assert outcome.clean
+    for record in (broken["adam"], mended["adam"]):
+        for kept in ("latents", "images", "objective", "ledger", "trace"):
+            assert getattr(record, kept) == getattr(before["adam"], kept), kept
+    assert mended["adam"].metrics == before["adam"].metrics
 
 
 GENERATORS = """

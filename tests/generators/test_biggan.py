@@ -24,7 +24,9 @@ class Tiny(BigGAN):
         from pytorch_pretrained_biggan import BigGAN as Model
         from pytorch_pretrained_biggan import BigGANConfig
 
-        model = Model(BigGANConfig(**json.loads((GOLDEN / "biggan_tiny.json").read_text())["config"]))
+        model = Model(
+            BigGANConfig(**json.loads((GOLDEN / "biggan_tiny.json").read_text())["config"])
+        )
         state = {k.removeprefix("sd."): v for k, v in VALUES.items() if k.startswith("sd.")}
         model.load_state_dict(state, strict=True)
         return model.eval()

@@ -1,0 +1,98 @@
+"""The objective over a real network: batching, frames, and what plugins must not do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from p2lbench.generators.biggan import BigGANFashionMNIST
+from p2lbench.losses.percep import fmnist
+from p2lbench.losses.pixel import L1
+from p2lbench.objective import CellObjective, foreground
+from p2lbench.problem import Problem
+from p2lbench.root import Root
+from p2lbench.space import Space
+
+
+@pytest.fixture(scope="module")
+def generator() -> BigGANFashionMNIST:
+    made = BigGANFashionMNIST()
+    made.load("cpu")
+    return made
+
+
+def objective(generator, mask=None, hard=False, terms=None) -> CellObjective:
+    target = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    if terms is None:
+        percep = fmnist()
+        percep.load("cpu")
+        terms = [(L1(), 1.0), (percep, 10.0)]
+    mask = torch.ones(1, 1, 32, 32) if mask is None else mask
+    return CellObjective(generator, Space(generator.variables), terms, target, mask, None, hard)
+
+
+def problem(generator, candidates: int) -> Problem:
+    made = objective(generator)
+    space = made.space
+    root = Root(made, space, space.mean, space.std, candidates, seed=0)
+    root.begin()
+    return Problem(root, space, range(space.d), root.start)
+
+
+def test_a_candidates_first_evaluation_does_not_depend_on_how_many_there_are(generator):
+    few, many = problem(generator, 2), problem(generator, 7)
+    assert torch.equal(few.start, many.start[:2])
+    torch.testing.assert_close(few.loss(few.start), many.loss(many.start)[:2], rtol=0, atol=1e-5)
+    slopes = few.gradient(few.start)[1], many.gradient(many.start)[1][:2]
+    torch.testing.assert_close(*slopes, rtol=1e-3, atol=1e-4)
+
+
+def test_the_gradient_is_the_losss(generator):
+    """Against differences of the loss along a direction, z and c each."""
+    p = problem(generator, 1)
+    x = 0.5 * p.start
+    _, slope = p.gradient(x)
+    for name, step in (("z", 3e-4), ("c", 3e-5)):
+        direction = torch.zeros_like(x)
+        part = p.space.slices[name]
+        direction[:, part] = torch.sign(slope[:, part])
+        there, back = p.loss(x + step * direction), p.loss(x - step * direction)
+        expected = float((there - back) / (2 * step))
+        assert float((slope * direction).sum()) == pytest.approx(expected, rel=0.05)
+
+
+def test_the_background_weighs_03_for_gradients_and_nothing_for_a_hard_score(generator):
+    mask = torch.full((1, 1, 32, 32), 0.3)
+    mask[..., 8:24, 8:24] = 1.0
+    soft, hard = objective(generator, mask), objective(generator, mask, hard=True)
+    x = soft.space.mean[None]
+    assert soft.same_frame
+    assert not hard.same_frame
+    torch.testing.assert_close(soft.aligned(x), hard.aligned(x))
+    torch.testing.assert_close(soft.original(x), soft.aligned(x))
+    made = hard.images(x)
+    inside = (made - hard.target).abs()[..., 8:24, 8:24].sum() / 16**2
+    only_l1 = objective(generator, mask, True, [(L1(), 1.0)]).original(x)
+    torch.testing.assert_close(only_l1[0], inside)
+    assert foreground(mask).unique().tolist() == [0.0, 1.0]
+
+
+class Scribbles(L1):
+    def __call__(self, images, prepared):
+        values = super().__call__(images, prepared)
+        prepared["target"].add_(1.0)
+        return values
+
+
+class Reduces(L1):
+    def __call__(self, images, prepared):
+        return super().__call__(images, prepared).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"), [(Scribbles(), "changed its input in place"), (Reduces(), "not reduced")]
+)
+def test_a_loss_that_breaks_the_rules_is_named(generator, loss, said):
+    broken = objective(generator, terms=[(loss, 1.0)])
+    with pytest.raises(ValueError, match=f"{type(loss).__name__}.*{said}"):
+        broken.original(broken.space.mean[None])
