@@ -285,6 +285,7 @@ def test_fresh_runs_everything_again(tmp_path: Path) -> None:
     assert (again.cells["ok"], again.cells["cached"]) == (4, 0)
 
 
+GO_ON = "interrupted; what was finished is kept. To go on:"
 SLOW = """
 import os, time
 from p2lbench.api import Optimizer, hookimpl
@@ -311,11 +312,12 @@ SIX = [{"slow": {"number": k}, "as": f"slow-{k}"} for k in range(6)]
 
 @pytest.mark.parametrize("how", ["int-group", "term-inline"])
 def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str) -> None:
-    suite = written(tmp_path, SLOW, optimizers=SIX)
+    suite, folder = written(tmp_path, SLOW, optimizers=SIX), tmp_path / "results"
     whole = ran_inline(suite, tmp_path / "whole")[0].folder
-    executor = "inline" if how.endswith("inline") else "processes"
+    inline = how.endswith("inline")
+    options = ["--executor", "inline"] if inline else ["--workers", "1"]
     process = subprocess.Popen(
-        [str(COMMAND), "run", "s.yaml", "--executor", executor, "--workers", "1", "--json"],
+        [str(COMMAND), "run", "s.yaml", "--json", *options, "--results", str(folder)],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -334,7 +336,7 @@ def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str)
     assert process.returncode == 130, err
     assert out == ""
     assert "Traceback" not in err
-    assert "interrupted; what was finished is kept. To go on: p2lbench run s.yaml" in err
+    assert f"{GO_ON} p2lbench run s.yaml --results {folder}\n" in err  # one line, to be copied
     assert all(gone(int(pid)) for pid in (tmp_path / "pids").read_text().split())
     kept = by_optimizer(tmp_path / "results" / "s")
     assert 1 <= len(kept) < 6
@@ -343,6 +345,40 @@ def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str)
     assert outcome.cells["cached"] == len(kept)
     equal(whole, outcome.folder)
     assert {name: found[name] for name in kept} == kept
+
+
+def test_an_interrupt_while_workers_start_leaves_no_traceback(tmp_path: Path) -> None:
+    written(tmp_path)
+    process = subprocess.Popen(
+        [str(COMMAND), "run", "s.yaml"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        limit = time.monotonic() + 40
+        while not any("spawn_main" in line(pid) for pid in children.read_text().split()):
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        time.sleep(0.15)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert GO_ON in err
+    assert "Traceback" not in err
+
+
+def line(pid: str) -> str:
+    """A process's command line; empty if it went away."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def wait_for_cells(folder: Path, count: int) -> None:
