@@ -241,6 +241,10 @@ def _explain_sqlite(folder: Path, error: sqlite3.Error) -> StoreError:
 def _explain_os(folder: Path, error: OSError) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(folder)
+    if error.errno == errno.ENOTDIR:
+        return StoreError(
+            f"{folder}: a part of this path is a file; expected folders. Give another with --results"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return _read_only(folder, error.strerror or "")
     return StoreError(f"{folder}: {error.strerror or error} ({error.filename or folder})")

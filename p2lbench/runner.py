@@ -130,7 +130,7 @@ def _standing(store: Store, keys: Mapping[str, str]) -> dict[str, tuple[Step, St
 
 
 def _step(record: Record, keys: Mapping[str, str]) -> Step:
-    if record.status == "failed" and record.objective:
+    if record.status not in KEPT and record.objective:
         return Step.score  # it was a metric that failed; the points are there
     if record.status not in KEPT:
         return Step.run

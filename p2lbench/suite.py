@@ -196,6 +196,7 @@ class _Reader:
         self._axis("inits", self.written.inits or self._default_inits(images))
         without_init = self._without_init()
         self._check_classes(images, without_init)
+        self._check_roles()
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
         return {
@@ -301,6 +302,18 @@ class _Reader:
                     close = did_you_mean(str(given), generator.classes)
                     message = f"generator '{row.label}' has no class {got(given)}.{close}"
                     self._class_error(message, generator, found)
+
+    def _check_roles(self) -> None:
+        """Roles name variables; a generator that does not say which it has is believed."""
+        if self.bad & {"generators", "roles"}:
+            return
+        stated = [getattr(generator, "variable_names", ()) for _, generator in self._generators()]
+        known = dict.fromkeys([*(name for names in stated for name in names), "phi"])
+        for name in self.written.roles if all(stated) else ():
+            if name not in known:
+                message = f"no generator has a variable '{name}'.{did_you_mean(name, known)}"
+                place = self.document.place("roles", name, key=True)
+                self.problems.add(UserError(f"{message} Variables: {', '.join(known)}", place))
 
     def _class_error(self, message: str, generator: Any, found: Found) -> None:
         names = tuple(generator.classes)

@@ -14,7 +14,6 @@ from p2lbench.problem import Problem
 from p2lbench.root import Root
 from p2lbench.space import Space, Variable
 
-
 Function = Callable[[Tensor], Tensor]
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
+from p2lbench.errors import UserError
 from p2lbench.plan import plan
 from p2lbench.suite import load
 
@@ -72,3 +75,8 @@ def test_the_quickstart_is_what_the_readme_says() -> None:
     assert (len(suite.images), suite.candidates, len(suite.optimizers)) == (6, 6, 5)
     assert all(image.split == "test" for image in suite.images)
     assert len(plan(suite, plugins)) == 30
+
+
+def test_a_role_of_a_variable_that_no_generator_has() -> None:
+    with pytest.raises(UserError, match=r"no generator has a variable 'w'.*Variables: z, c, phi"):
+        load("quickstart", overrides=["roles={w: frozen}"])

@@ -128,7 +128,8 @@ def _run(
             Text(
                 "interrupted; what was finished is kept. To go on: "
                 f"p2lbench run {asked} --results {results}"
-            )
+            ),
+            soft_wrap=True,
         )
         raise
 

@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from multiprocessing.connection import Connection, wait
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
 LOAD_SECONDS = 300.0  # for importing torch and plugins and reading weights
+THREAD_SECONDS = 0.5  # for threads of a cell that ended to end as well
 GRACE_SECONDS = 2.0  # a worker notices its deadline itself, if its plugin makes a call
 
 
@@ -93,7 +94,8 @@ class _Worker:
         mine, theirs = context.Pipe()
         arguments = (theirs, device, plugin_files, os.getpid())
         process = context.Process(target=_child, args=arguments, daemon=True)
-        process.start()
+        with _interrupts_held():
+            process.start()
         theirs.close()
         return cls(process, mine)
 
@@ -111,7 +113,10 @@ class _Worker:
         except (EOFError, OSError):
             return self._died()
         if kind == "done":
-            return content[0]  # type: ignore[no-any-return]
+            record, haunted = content
+            if haunted:
+                self.kill()
+            return record  # type: ignore[no-any-return]
         if kind == "started":
             self.deadline = time.monotonic() + self.task.timeout + GRACE_SECONDS
         elif kind == "progress":
@@ -136,9 +141,10 @@ class _Worker:
         return Record(self.task.cell.id, "failed", f"the worker process died ({how})")
 
     def stop(self) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self.pipe.send(None)
-        self.process.join(1)
+        if self.alive:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.pipe.send(None)
+            self.process.join(1)
         self.kill()
 
     def kill(self) -> None:
@@ -146,6 +152,19 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A child started inside never sees Ctrl-C, not even while it imports; the parent later."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _child(
@@ -162,16 +181,25 @@ def _child(
 
     models = Models(load(plugin_files).registry, device)
     while (task := _next(pipe)) is not None:
+        before = set(threading.enumerate())
         record = run_cell(
             task,
             models,
             progress=lambda passes, best: pipe.send(("progress", passes, best)),
             started=lambda: pipe.send(("started",)),
         )
-        pipe.send(("done", record))
+        pipe.send(("done", record, _left_behind(before)))
     sys.stderr.flush()
     # Without clean-up: threads that a plugin left behind would block a normal exit.
     os._exit(0)
+
+
+def _left_behind(before: set[threading.Thread]) -> bool:
+    """Whether a cell leaves threads, which could do anything to the cells that follow."""
+    new = set(threading.enumerate()) - before
+    for thread in new:
+        thread.join(THREAD_SECONDS / len(new))
+    return any(thread.is_alive() for thread in new)
 
 
 def _next(pipe: Connection[Any, Any]) -> Task | None:

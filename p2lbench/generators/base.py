@@ -24,7 +24,9 @@ class Generator:
     """Makes images from latents. Constructing one is cheap; `load` reads the weights.
 
     `size`: (height, width) of its images, or one number. `variables`: what it takes, with priors,
-    bounds, step sizes and roles. `classes`: the names of its classes, if `conditional`.
+    bounds, step sizes and roles; `variable_names` their names, if they are known before the weights
+    are read, so that a suite's `roles` can be checked. `classes`: the names of its classes, if
+    `conditional`.
     `object_stats`: what masks are pre-aligned to. `fill`: the value, in [-1, 1], of what lies
     outside its images. `weights`: names in the weights catalogue. `default_loss`,
     `default_metrics`: what a suite that names none gets.
@@ -34,6 +36,7 @@ class Generator:
     variables: tuple[Variable, ...]
     classes: tuple[str, ...] = ()
     conditional: bool = False
+    variable_names: tuple[str, ...] = ()
     object_stats: ObjectStats | None = None
     fill: float = 0.0
     weights: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ class BigGAN(Generator):
     """
 
     conditional = True
+    variable_names = ("z", "c")
 
     def __init__(self, truncation: float = 1.0) -> None:
         """`truncation`: whose batch-norm statistics to use, above 0 and at most 1."""

@@ -218,6 +218,11 @@ def _(self, problem):
     threading.Thread(target=time.sleep, args=(1000,)).start()
     return problem.start
 
+@deadly("leaves-a-bomb")
+def _(self, problem):
+    threading.Timer(0.7, os._exit, [1]).start()
+    return problem.start
+
 @deadly("swallows-everything")
 def _(self, problem):
     while True:
@@ -414,6 +419,7 @@ DEADLY = {
     "spins": ("timeout", r"stopped after 1 s by the parent"),
     "swallows-everything": ("timeout", r"stopped after 1 s"),
     "leaves-a-thread": ("ok", ""),
+    "leaves-a-bomb": ("ok", ""),
     "exits": ("failed", r"SystemExit: 3"),
     "raises-base": ("failed", r"BaseException"),
     "prints": ("ok", ""),
