@@ -243,7 +243,7 @@ def _explain_os(folder: Path, error: OSError) -> StoreError:
         return _full(folder)
     if error.errno == errno.ENOTDIR:
         return StoreError(
-            f"{folder}: a part of this path is a file; expected folders. Give another with --results"
+            f"{folder}: part of this path is a file; expected folders. Give another with --results"
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return _read_only(folder, error.strerror or "")
