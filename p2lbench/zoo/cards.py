@@ -14,7 +14,7 @@ channels, range [-1, 1]."""
 SPLIT = f"""\
 Trained on the first 55,000 training photos. **Not** trained on the 10,000 test photos, nor on the
 last {fmnist.TUNE_PHOTOS:,} training photos (indices 55,000 to 59,999), the source of the `tune`
-split, on which classifiers and checkpoints were looked at while training."""
+split. Nothing was chosen by the test photos."""
 
 LICENCE = "Weights: MIT, as p2lbench. Data: MIT, Zalando SE 2017."
 
@@ -98,8 +98,9 @@ step, hinge loss, projection discriminator of strided convolutions with spectral
 z ~ N(0, 1), averaged generator weights (decay {ema}); {hours:.1f} hours on one to two cores of a
 shared machine.
 Another number of threads or kind of processor gives other weights of the same kind; the shipped
-ones come from a run that was resumed several times, with one or two threads, so the command
-repeats the recipe, not the bytes. Then
+ones come from a run that was resumed several times, with one or two threads, and whose first 1,250
+iterations drew the discriminator's images in two batches instead of one. The command repeats the
+recipe, not the bytes. The number of iterations was set by the time there was. Then
 `python -m p2lbench.zoo.export biggan-fmnist DIR/checkpoint.pt`, which measures the standing
 statistics on {statistics_samples:,} samples per truncation, and
 `python -m p2lbench.zoo.measure biggan-fmnist`.
@@ -198,8 +199,8 @@ def _rows(figures: dict[str, Any]) -> list[str]:
     return [
         f"| {truncation} | {judge} | {seen['share']:.4f} | {seen['frechet']:.3f} "
         f"| {seen['spread']:.2f} |"
-        for truncation, judges in figures["truncations"].items()
-        for judge, seen in judges.items()
+        for truncation, judges in sorted(figures["truncations"].items(), reverse=True)
+        for judge, seen in sorted(judges.items())
     ]
 
 
