@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,36 +65,57 @@ class FolderLock:
             self.path.unlink(missing_ok=True)
 
     def _create(self) -> bool:
-        try:
-            handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except FileExistsError:
-            return False
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump({**_here(), "token": self._token}, file)
+        """Make the lock, whole from the first moment; False if there is one."""
+        with self._written() as beside:
+            try:
+                os.link(beside, self.path)
+            except FileExistsError:
+                return False
         return True
 
     def _take_over(self) -> None:
         holder = _read(self.path)
         age = _age(self.path)
         why = _why_stale(holder, age)
-        if why is None:
-            raise self._held(holder, age)
-        # Whoever renames the file has it; what was renamed may be a faster process's new lock.
-        aside = self.path.with_name(f"{self.path.name}.{self._token}")
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(self.path, aside)
-            if _read(aside) != holder:
-                with contextlib.suppress(FileExistsError):
-                    os.link(aside, self.path)
-                aside.unlink()
+        if why is None or (holder is None and not self._create()):
+            raise self._held(_read(self.path), age)
+        if holder is None:
+            return
+        with self._claimed():
+            # A faster process may have taken it between the look and the claim.
+            if _read(self.path) != holder:
                 raise self._held(_read(self.path), _age(self.path))
-            aside.unlink()
-        if not self._create():
-            raise self._held(_read(self.path), _age(self.path))
+            with self._written() as beside:
+                os.replace(beside, self.path)
         self._warn(
             f"{self.path.parent}: taking over the lock left{_named(holder)}: {why}. "
             "What it committed is kept."
         )
+
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[Path]:
+        """This process's lock under a name of its own."""
+        beside = self.path.with_name(f"{self.path.name}.{self._token}")
+        beside.write_text(json.dumps({**_here(), "token": self._token}), encoding="utf-8")
+        try:
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _claimed(self) -> Iterator[None]:
+        """The right to replace the lock, which never is away meanwhile; one process has it."""
+        claim = self.path.with_name(f"{self.path.name}.claim")
+        try:
+            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        except FileExistsError:
+            if _age(claim) > STALE_AFTER:  # it died within these few lines
+                claim.unlink(missing_ok=True)
+            raise self._held(_read(self.path), _age(self.path)) from None
+        try:
+            yield
+        finally:
+            claim.unlink(missing_ok=True)
 
     def _held(self, holder: dict[str, Any] | None, age: float) -> StoreError:
         return StoreError(

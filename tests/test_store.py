@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from p2lbench import folder, record_json
 from p2lbench.errors import StoreError
+from p2lbench.lock import FolderLock
 from p2lbench.record import Record, Trace
 from p2lbench.store import PlanRow, Store, folder_of
 
@@ -435,18 +436,28 @@ def test_a_lock_that_was_renewed_in_the_meantime_is_given_back(
     lock = where / "lock"
     lock.write_text("{}")
     os.utime(lock, (1, 1))
-    rename = os.rename
+    claimed = FolderLock._claimed
     fresh = json.dumps({"host": "quicker", "pid": 7, "token": "t"})
 
-    def too_late(old: Path, new: Path) -> None:
+    def too_late(self: FolderLock) -> contextlib.AbstractContextManager[None]:
         lock.write_text(fresh)  # another process has just taken the stale lock over
-        rename(old, new)
+        return claimed(self)
 
-    monkeypatch.setattr(os, "rename", too_late)
+    monkeypatch.setattr(FolderLock, "_claimed", too_late)
     with pytest.raises(StoreError, match="process 7 on 'quicker'"):
         create(where)
     assert lock.read_text() == fresh
     assert [path.name for path in where.glob("lock*")] == ["lock"]
+
+
+def test_a_claim_that_somebody_died_with_does_not_last(where: Path) -> None:
+    create(where).close()
+    for name in ("lock", "lock.claim"):
+        (where / name).write_text("{}")
+        os.utime(where / name, (1, 1))
+    with pytest.raises(StoreError, match="another run is writing here"):
+        create(where)
+    create(where, warn=lambda text: None).close()
 
 
 def test_beat_refreshes_the_heartbeat(where: Path) -> None:

@@ -66,6 +66,13 @@ class Ran(NamedTuple):
         return json.loads(self.out)
 
 
+def interruptible() -> None:
+    """For a child: Ctrl-C works, even where the tests themselves run with it ignored (nohup)."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def command(*arguments: Any, cwd: Path, timeout: float = 50) -> Ran:
     """The installed command, in a process of its own."""
     words = [str(COMMAND), *map(str, arguments)]

@@ -22,6 +22,7 @@ from e2e.kit import (
     by_optimizer,
     called,
     command,
+    interruptible,
     numbers,
     ran_inline,
     records,
@@ -324,6 +325,7 @@ def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str)
         text=True,
         env={**os.environ, "P2L_SLOW": "0.3", "P2L_PIDS": str(tmp_path / "pids")},
         start_new_session=True,
+        preexec_fn=interruptible,  # noqa: PLW1509 (it only sets a signal)
     )
     try:
         wait_for_cells(tmp_path / "results" / "s" / "latents", 2)
@@ -356,6 +358,7 @@ def test_an_interrupt_while_workers_start_leaves_no_traceback(tmp_path: Path) ->
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=interruptible,  # noqa: PLW1509 (it only sets a signal)
     )
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
