@@ -584,7 +584,7 @@ def test_a_read_only_place(where: Path, monkeypatch: pytest.MonkeyPatch, code: i
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "open", refuse)
+        patch.setattr(Path, "write_text", refuse)
         with pytest.raises(StoreError, match=r"may not be written.*--results"):
             create(where)
         assert not where.parent.exists()
