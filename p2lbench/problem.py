@@ -56,7 +56,7 @@ class Problem:
         import torch
 
         n = len(template)
-        put = self.__dict__.__setitem__
+        put = self.__dict__.__setitem__  # past __setattr__, which refuses
         put("_root", root)
         put("space", space)
         put("candidates", n)
