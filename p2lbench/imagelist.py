@@ -68,10 +68,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """A suite's image, and where its class stands (or should)."""
+    """A suite's image, and where its class and its mask stand (or should)."""
 
     image: Image
     place: Place | None
+    mask_place: Place | None
 
 
 def read_images(written: Any, folder: Path, locate: Locate, problems: Problems) -> list[Found]:
@@ -91,7 +92,7 @@ def read_images(written: Any, folder: Path, locate: Locate, problems: Problems) 
     found = []
     for want, name in zip(wanted, _names(wanted, folder, problems), strict=True):
         with problems.catch():
-            found.append(Found(_read(want, name), want.class_place))
+            found.append(Found(_read(want, name), want.class_place, want.mask_place))
     return found
 
 

@@ -15,7 +15,9 @@ from p2lbench.axes import NONE, Axes, Row, read_axis
 from p2lbench.budget import Budget
 from p2lbench.checks import Problems, got
 from p2lbench.errors import Place, PluginError, SuiteErrors, UserError, did_you_mean
+from p2lbench.generators.base import Generator
 from p2lbench.imagelist import Found, read_images
+from p2lbench.images import fit, read_image, read_mask
 from p2lbench.options import UnknownName, build
 from p2lbench.plan import Image, class_index, weights_named
 from p2lbench.plugins import Plugins
@@ -196,6 +198,7 @@ class _Reader:
         self._axis("inits", self.written.inits or self._default_inits(images))
         without_init = self._without_init()
         self._check_classes(images, without_init)
+        self._check_masks(images)
         self._check_roles()
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
@@ -302,6 +305,20 @@ class _Reader:
                     close = did_you_mean(str(given), generator.classes)
                     message = f"generator '{row.label}' has no class {got(given)}.{close}"
                     self._class_error(message, generator, found)
+
+    def _check_masks(self, images: Sequence[Found]) -> None:
+        """A generator sees the central part of a photo; some of the mask must be in it."""
+        sizes = {row.label: g.shape for row, g in self._generators() if isinstance(g, Generator)}
+        for found in images:
+            mask = found.image.mask
+            if mask is None or not sizes:
+                continue
+            values = read_mask(mask, read_image(found.image.file).shape[:2])
+            for label, size in sizes.items():
+                if not bool((fit(values, size) > 0.5).any()):
+                    message = f"no foreground is left in the central part that '{label}' sees"
+                    advice = f"which is {size[1]} to {size[0]}: crop the photo around its object"
+                    self.problems.add(UserError(f"{message}, {advice}", found.mask_place))
 
     def _check_roles(self) -> None:
         """Roles name variables; a generator that does not say which it has is believed."""

@@ -80,3 +80,18 @@ def test_the_quickstart_is_what_the_readme_says() -> None:
 def test_a_role_of_a_variable_that_no_generator_has() -> None:
     with pytest.raises(UserError, match=r"no generator has a variable 'w'.*Variables: z, c, phi"):
         load("quickstart", overrides=["roles={w: frozen}"])
+
+
+def test_a_mask_that_the_generator_never_sees(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (96, 32), "grey").save(tmp_path / "wide.png")
+    text = SUITE.replace("plugins: [my_optimizer.py]\n", "")
+    text = text.replace(
+        "images/bag.png, class: 8", "wide.png, class: 8, mask: {box: [0, 0, 10, 32]}"
+    )
+    (tmp_path / "suite.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"suite.yaml:4:\d+: no foreground is left in the central"):
+        load(tmp_path / "suite.yaml")
+    (tmp_path / "suite.yaml").write_text(text.replace("[0, 0, 10, 32]", "[0, 0, 50, 32]"))
+    load(tmp_path / "suite.yaml")
