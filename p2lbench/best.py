@@ -15,7 +15,6 @@ class Best:
         """`start (N, d)`: what a row answers until it has been noted."""
         import torch
 
-        self._start = start
         worst = torch.full((len(start),), torch.inf, device=start.device)
         self._tables = {True: (start, worst), False: (start, worst)}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from p2lbench.best import Best
 from p2lbench.budget import Budget, BudgetSpent, Ledger
+from p2lbench.plan import candidate_seed
 from p2lbench.record import Trace
 from p2lbench.seeds import stream
 from p2lbench.space import Space
@@ -63,7 +64,7 @@ class Root:
         self.generator = torch.Generator(self.device).manual_seed(stream(seed, "torch") % 2**63)
         self._timeout, self._progress = timeout, progress
         self._streams = [
-            np.random.Generator(np.random.Philox(stream(seed, "candidate", k)))
+            np.random.Generator(np.random.Philox(candidate_seed(seed, k)))
             for k in range(candidates)
         ]
         self._over = False

@@ -93,13 +93,14 @@ def run(
         _describe(store, plan, registry)
         standing = {} if fresh else _standing(store, keys)
         counts: Counter[str] = Counter(total=len(cells))
+        todo: list[tuple[Cell, Step]] = []
         for cell in cells:
             step, status = standing.get(cell.id, (Step.run, None))
             if step is Step.keep and status is not None:
                 counts.update([status, "cached"])
                 follow.cell_done(Record(cell.id, status), cached=True)
-        todo = [(cell, standing.get(cell.id, (Step.run,))[0]) for cell in cells]
-        todo = [(cell, step) for cell, step in todo if step is not Step.keep]
+            else:
+                todo.append((cell, step))
         scored = {cell.id for cell, step in todo if step is Step.score}
         # Closing stops the workers, whatever ends this loop.
         with closing(executor.run(_tasks(todo, suite, store), follow)) as records:

@@ -43,7 +43,7 @@ def score(
         for label, spec in metrics:
             try:
                 loss = models.get(spec)
-                _refuse_small(label, loss, objective.target)
+                _refuse_small(loss, objective.target)
                 for frame, values in _each_frame(loss, frames).items():
                     scores.values[frame][label] = finite(values)
             except UserError as error:
@@ -91,7 +91,7 @@ def _equal(one: Frame, other: Frame) -> bool:
     return all(a is b or bool(a.equal(b)) for a, b in zip(one, other, strict=True))
 
 
-def _refuse_small(label: str, loss: Loss, target: Tensor) -> None:
+def _refuse_small(loss: Loss, target: Tensor) -> None:
     side = min(target.shape[-2:])
     least = getattr(loss, "min_size", 1)
     if side < least:
