@@ -23,10 +23,10 @@ from p2lbench.suitefile import shipped
 
 TEMPLATES = Path(__file__).parent / "templates"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-LONGEST = 30
+LONGEST = 28
 """Longer names would make lines of code too long."""
 
-IMPORTED = ("Callable", "Decoder", "F", "Mapping", "Path", "Self", "Tensor")
+USED = ("Check", "Decoder", "F", "Mapping", "Path", "Self", "Tensor", "ValueError")
 """Names in the templates that a plugin's class must not hide, besides those of the API."""
 
 SUMMARIES = {
@@ -58,7 +58,7 @@ class Scaffold:
                 f"cannot call a plugin '{self.name}': expected at most {LONGEST} lower case "
                 "letters, digits and single '-', beginning with a letter, such as my-optimizer"
             )
-        if self.class_name in {*api.__all__, *IMPORTED} or keyword.iskeyword(self.class_name):
+        if self.class_name in {*api.__all__, *USED} or keyword.iskeyword(self.class_name):
             raise UserError(
                 f"cannot call a plugin '{self.name}': its class {self.class_name} would hide "
                 f"another; choose a name that says more, such as my-{self.name}"

@@ -16,6 +16,18 @@ from pathlib import Path
 SCRIPTS = {"pip": "pip._internal.cli.main", "pytest": "pytest", "p2lbench": "p2lbench.cli"}
 """Commands → the module whose `main` they are; those of this environment start its own Python."""
 
+CALLS = """
+import shlex, sys
+from p2lbench import cli
+for line in sys.argv[1:]:
+    sys.argv = shlex.split(line)
+    try:
+        cli.main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{line}: exit code {end.code}")
+"""
+
 
 class Overlay:
     """The environment in a folder."""
@@ -53,6 +65,10 @@ class Overlay:
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         return done.stdout
+
+    def call(self, *lines: str, cwd: Path | None = None, timeout: float = 200) -> str:
+        """The output of commands of p2lbench in one process, which saves the imports."""
+        return self.run(f"python -c {shlex.quote(CALLS)} {shlex.join(lines)}", cwd, timeout)
 
     @property
     def environment(self) -> dict[str, str]:
