@@ -240,6 +240,7 @@ def test_help_list_validate_and_leaderboard_import_neither_torch_nor_nevergrad(
 for words in (
     ["--help"], ["--version"], ["run", "--help"], ["plugins", "list"], ["list", "suites"],
     *(["list", kind] for kind in ("generators", "losses", "metrics", "inits", "optimizers")),
+    ["plugins", "new", "quick", "--kind", "metric", "--into", {str(tmp_path)!r}],
     ["list", "transforms", "--json"], ["validate", "quickstart"],
     ["leaderboard", {str(folder)!r}], ["leaderboard", {str(folder)!r}, "--json"],
     ["run", "no-such-suite"],

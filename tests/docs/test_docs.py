@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e.kit import called
 
 from p2lbench import plugins, runner, suite
 from p2lbench.executors import Inline
@@ -116,6 +118,17 @@ def test_the_distribution_is_found_by_its_entry_point(
     assert report.error is None
     assert str(report.origin) == "p2lbench-momentum 0.1.0"
     ran(small(folder, "momentum", ["disc.py"]))
+
+
+def test_the_commands_are_those_that_plugins_new_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    ((first, *others),) = [
+        block.splitlines() for block in re.findall(r"```sh\n(.*?)```", page, re.S)
+    ]
+    monkeypatch.chdir(tmp_path)
+    assert called(*shlex.split(first)[1:], "--json").json["next"] == others
 
 
 def test_the_contributors_plugin_runs(folder: Path) -> None:

@@ -71,6 +71,7 @@ def test_the_commands_in_order(tmp_path):
     plugin = next(out for command, out in outputs.items() if "sign_descent.py" in command)
     assert "sign-descent" in plugin
     assert "adam" in plugin
+    assert (tmp_path / "p2lbench-my-optimizer" / "pyproject.toml").is_file()
 
 
 def test_the_plugin_is_about_twenty_lines():

@@ -25,6 +25,6 @@ def test_it_sees_what_is_below_and_leaves_that_alone(tmp_path: Path) -> None:
 
 def test_a_command_that_fails_fails_the_test(tmp_path: Path) -> None:
     overlay = Overlay(tmp_path / "venv")
-    with pytest.raises(AssertionError, match="unknown optimizer|Usage|No such command"):
+    with pytest.raises(AssertionError, match="No such command"):
         overlay.call("p2lbench --version", "p2lbench no-such-command")
     assert "p2lbench" in overlay.call("p2lbench --version", "p2lbench plugins list")
