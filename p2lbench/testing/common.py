@@ -7,6 +7,7 @@ import inspect
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import is_dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -110,7 +111,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
     kind: Any = type(a)
-    if kind.__eq__ is object.__eq__:
+    if kind.__eq__ is object.__eq__ or is_dataclass(kind):
         return same(getattr(a, "__dict__", {}), getattr(b, "__dict__", {}))
     return bool(a == b)
 
