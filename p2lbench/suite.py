@@ -25,7 +25,7 @@ from p2lbench.rules import Rules, check_effect
 from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, TransformChain, WeightedLoss
 from p2lbench.suitefile import Role, Written, find, shipped, validated
 from p2lbench.tuning.entries import entries
-from p2lbench.tuning.spaces import Space, read_spaces
+from p2lbench.tuning.spaces import Asked, read_spaces
 from p2lbench.yamlfile import Document, Locate, apply, decode, display, parse, read_bytes
 
 __all__ = ["Suite", "find", "load", "shipped"]
@@ -67,7 +67,7 @@ class Suite:
     plugin_files: tuple[Path, ...]
     roles: tuple[tuple[str, Role], ...]
     mask_scoring: Literal["soft", "hard"] | None
-    tune: Mapping[str, Space]
+    tune: Mapping[str, Asked]
     tuned_on: str | None
     baseline: str | None
     reference: Path | None
@@ -238,7 +238,7 @@ class _Reader:
         rules.check_baseline(self.written.baseline, include)
         return include
 
-    def _spaces(self, rows: Sequence[Named], include: Sequence[Method]) -> dict[str, Space]:
+    def _spaces(self, rows: Sequence[Named], include: Sequence[Method]) -> dict[str, Asked]:
         """What `tune:` gives; it names rows, so it waits until all of them are right."""
         if self.bad & {"optimizers", "include", "tune"} or len(include) < len(self.written.include):
             return {}

@@ -8,9 +8,10 @@ import re
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from p2lbench.errors import UserError
+from p2lbench.spec import canonical
 from p2lbench.yamlfile import compose, parse
 
 _PLAIN = re.compile(r"[A-Za-z0-9][\w./+-]*(?:[: ][A-Za-z0-9][\w./+-]*)*", re.ASCII)
@@ -32,7 +33,7 @@ def edited(text: str, wanted: Any) -> str:
     try:
         if node is not None:
             changed = _applied(text, _edits(text, node, parse(text, "").data, wanted))
-            if parse(changed, "").data == wanted:
+            if _same(parse(changed, "").data, wanted):
                 return changed
     except (_Awkward, UserError):
         pass
@@ -54,15 +55,20 @@ def flow(value: Any) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
+def _same(old: Any, new: Any) -> bool:
+    """Equal, and of equal types: to Python 1 is True and 1.0, too."""
+    return canonical(old) == canonical(new)
+
+
 def _edits(text: str, node: Node, old: Any, new: Any, inside: bool = True) -> list[Edit]:
     """`inside`: whether the node stands in a block, where there may be lines below it."""
-    if old == new:
+    if _same(old, new):
         return []
-    block = isinstance(node, (MappingNode, SequenceNode)) and not node.flow_style
-    if block and isinstance(node, SequenceNode) and isinstance(new, list) and len(new) == len(old):
+    block = isinstance(node, CollectionNode) and not node.flow_style
+    if isinstance(node, SequenceNode) and isinstance(new, list) and len(new) == len(old):
         items = zip(node.value, old, new, strict=True)
-        return [edit for child, o, n in items for edit in _edits(text, child, o, n)]
-    if block and isinstance(node, MappingNode) and isinstance(new, dict) and not old.keys() - new:
+        return [edit for child, o, n in items for edit in _edits(text, child, o, n, block)]
+    if isinstance(node, MappingNode) and isinstance(new, dict) and old and not old.keys() - new:
         return _in_mapping(text, node, old, new)
     if block:
         raise _Awkward
@@ -87,6 +93,9 @@ def _in_mapping(text: str, node: MappingNode, old: Any, new: Any) -> list[Edit]:
 def _added(text: str, node: MappingNode, added: dict[str, Any]) -> Edit:
     """Below the last value if that ends on its line; else on top, as a comment may follow it."""
     first, (key, value) = node.value[0][0].start_mark, node.value[-1]
+    if node.flow_style:
+        end = _end(text, key, value)
+        return end, end, f", {flow(added)[1:-1]}"
     lines, indent = _lines(added, first.column), "\n" + " " * first.column
     if isinstance(value, ScalarNode) or value.flow_style:
         end = text.find("\n", _end(text, key, value))
@@ -108,7 +117,7 @@ def _lines(mapping: dict[str, Any], column: int) -> str:
 
 def _applied(text: str, edits: list[Edit]) -> str:
     last = len(text)
-    for start, end, new in sorted(edits, reverse=True):
+    for start, end, new in reversed([*sorted(edits, key=lambda edit: edit[:2])]):
         if end > last:
             raise _Awkward  # an alias: the same place twice
         text, last = text[:start] + new + text[end:], start

@@ -72,6 +72,11 @@ class Choice:
         return self.scores[0]
 
     @property
+    def options(self) -> Mapping[str, Any]:
+        """The options that win, by dotted path; none where the row stays as written."""
+        return {} if self.winner is None else self.winner.trial.options
+
+    @property
     def gain(self) -> float | None:
         """The winner's change against the row as written: relative where scores are geometric."""
         if self.winner is None or self.winner.score is None or self.written.score is None:
@@ -130,7 +135,8 @@ def _choice(
     sign = -1 if measure.higher_is_better else 1
     ranked = [(sign * s.score, k) for k, s in enumerate(scores) if s.score is not None]
     winner = scores[min(ranked)[1]] if ranked else None
-    return Choice(row, scores, winner, geometric, {} if winner is None else _edges(row, winner))
+    edges = {} if winner is None else _edges(row, scores, winner)
+    return Choice(row, scores, winner, geometric, edges)
 
 
 def _counted(
@@ -186,11 +192,20 @@ def _why_lost(cells: Iterable[_CellValue]) -> str:
     return ""
 
 
-def _edges(row: Tuned, winner: TrialScore) -> dict[str, str]:
-    found = {}
-    edge = max(_EDGE, 1 / len(row.trials))
+def _edges(row: Tuned, scores: Sequence[TrialScore], winner: TrialScore) -> dict[str, str]:
+    """Options whose chosen value lies at an end of its range, and which end.
+
+    Not where a single option was tried farther out, too: then that was worse. With several, what
+    was farther out may have lost by another of them.
+    """
+    found, edge = {}, max(_EDGE, 1 / len(row.trials))
     for path, values in row.space.items():
-        at = values.fraction(winner.trial.options.get(path, row.entry.value(path)))
-        if at is not None and (at < edge or at > 1 - edge):
-            found[path] = "low" if at < edge else "high"
+        at = values.fraction(row.settings(winner.trial)[path])
+        if at is None or edge <= at <= 1 - edge:
+            continue
+        end = "low" if at < edge else "high"
+        tried = [values.fraction(row.settings(score.trial)[path]) for score in scores]
+        beyond = [f for f in tried if f is not None and (f < at if end == "low" else f > at)]
+        if len(row.space) > 1 or not beyond:
+            found[path] = end
     return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,10 +15,12 @@ from p2lbench.registry import Registry
 from p2lbench.spec import Spec
 from p2lbench.tunable import Choices, Range, Scale, Tunable
 from p2lbench.tuning.entries import Entry
-from p2lbench.yamlfile import Locate, below
+from p2lbench.yamlfile import Locate, below, nowhere
 
 Number = int | float
+AnyTunable = TypeVar("AnyTunable", Tunable, Tunable | None)
 Space = dict[str, Tunable]
+Asked = dict[str, Tunable | None] | None
 EXPECTED = (
     "expected [low, high], a list of choices, {range: [low, high], scale: linear} or "
     "{choices: [...]}"
@@ -42,8 +44,10 @@ def read_spaces(
     registry: Registry,
     locate: Locate,
     problems: Problems,
-) -> dict[str, Space]:
+) -> dict[str, Asked]:
     """The suite's `tune:`: row name of an optimizer → dotted option → values to try.
+
+    None stands for what is left as written: an option, or all of a row.
 
     Args:
         locate: where something below `tune:` stands.
@@ -56,29 +60,40 @@ def read_spaces(
             place = locate(label, key=True)
             problems.add(UserError(f"{message} Rows: {', '.join(rows)}", place))
             continue
-        space: Space = {}
+        space: dict[str, Tunable | None] = {}
         for path, values in (options or {}).items():
             with problems.catch():
                 at = below(locate, label, path)
-                space[path] = _fitted(rows[label], path, _read(values, at), registry, at)
-        found[label] = space
+                read = None if values is None else _read(values, at)
+                space[path] = _fitted(rows[label], path, read, registry, at)
+        found[label] = None if options is None else space
     return found
 
 
-def own_space(entry: Entry, registry: Registry) -> Space:
-    """What an optimizer itself and those nested in it declare as `tunable`.
-
-    An option that the row sets to a mapping is left alone: one number cannot stand for it.
+def space_of(entry: Entry, written: Mapping[str, Asked], registry: Registry) -> Space:
+    """What of a row is tuned: what `tune:` says, for the rest what the optimizer declares.
 
     Raises:
-        PluginError: what is declared is none of its options, or is refused by it.
+        PluginError: what it declares is none of its options, or is refused by it.
+    """
+    given = written.get(entry.row.label, {})
+    if given is None:
+        return {}
+    space = {**_own_space(entry, registry, given), **given}
+    return {path: values for path, values in space.items() if values is not None}
+
+
+def _own_space(entry: Entry, registry: Registry, given: Collection[str]) -> Space:
+    """What an optimizer and those nested in it declare as `tunable`, but for what is given.
+
+    An option that the row sets to a mapping is left alone: one number cannot stand for it.
     """
     space: Space = {}
     for path, values in _declared(entry.row.spec, registry):
-        if isinstance(entry.value(path), dict):
+        if path in given or isinstance(entry.value(path), dict):
             continue
         try:
-            space[path] = _fitted(entry, path, values, registry, lambda *keys, key=False: None)
+            space[path] = _fitted(entry, path, values, registry, nowhere)
         except UserError as error:
             raise PluginError(
                 f"optimizer '{entry.row.spec.name}' declares '{path}' as tunable: {error}"
@@ -127,8 +142,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _fitted(
-    entry: Entry, path: str, values: Tunable, registry: Registry, locate: Locate
-) -> Tunable:
+    entry: Entry, path: str, values: AnyTunable, registry: Registry, locate: Locate
+) -> AnyTunable:
     """The values, tried on the option: a range of whole numbers is known by what it refuses.
 
     Raises:
@@ -138,7 +153,7 @@ def _fitted(
         entry.changed({path: None})
     except UserError as error:
         raise UserError(error.message, locate(key=True)) from error
-    for value in values.ends:
+    for value in values.ends if values is not None else ():
         try:
             entry.resolved(registry, {path: value})
         except UserError as error:

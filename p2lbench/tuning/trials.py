@@ -19,7 +19,7 @@ from p2lbench.spec import Named, digest
 from p2lbench.suite import Suite
 from p2lbench.suitefile import MAX_NAME
 from p2lbench.tuning.entries import Entry, entries
-from p2lbench.tuning.spaces import Space, own_space
+from p2lbench.tuning.spaces import Asked, Space, space_of
 
 TRIALS = 16
 _SURPLUS = 16  # points drawn per trial: some may repeat what was tried, or be refused
@@ -46,6 +46,10 @@ class Tuned:
     def label(self) -> str:
         """The row's name in the suite."""
         return self.entry.row.label
+
+    def settings(self, trial: Trial) -> dict[str, Any]:
+        """The values of all that is tuned, in a trial; None: left to the optimizer."""
+        return {path: trial.options.get(path, self.entry.value(path)) for path in self.space}
 
 
 def tuned_rows(
@@ -83,10 +87,9 @@ def tuned_rows(
 
 
 def _tuned(
-    entry: Entry, written: Mapping[str, Space], registry: Registry, trials: int, seed: int
+    entry: Entry, written: Mapping[str, Asked], registry: Registry, trials: int, seed: int
 ) -> Tuned:
-    label = entry.row.label
-    space = written[label] if label in written else own_space(entry, registry)
+    label, space = entry.row.label, space_of(entry, written, registry)
     if not space:
         return Tuned(entry, {}, ())
     first = Trial(0, {}, Named(f"{label} #0", entry.row.spec))
