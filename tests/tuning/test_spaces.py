@@ -174,7 +174,7 @@ def test_a_mapping_is_not_replaced_by_a_number(tmp_path: Path) -> None:
 
 def test_a_plugin_that_declares_what_it_does_not_have(tmp_path: Path) -> None:
     suite = SUITE.replace("declares: {}", "wrong")
-    with pytest.raises(PluginError, match="'wrong' declares 'speed' as tunable: .*no option"):
+    with pytest.raises(PluginError, match=r"'wrong' declares 'speed' as tunable: .*no option"):
         space(tmp_path, "wrong", suite=suite)
 
 

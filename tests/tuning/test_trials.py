@@ -107,7 +107,7 @@ def register_optimizers(register):
 def test_only_some_rows(tmp_path: Path) -> None:
     suite, plugins = read(tmp_path)
     assert [row.label for row in tuned_rows(suite, plugins.registry, only=["cma"])] == ["cma"]
-    with pytest.raises(UserError, match="no row 'cmaa'. Did you mean 'cma'"):
+    with pytest.raises(UserError, match=r"no row 'cmaa'. Did you mean 'cma'"):
         tuned_rows(suite, plugins.registry, only=["cmaa"])
     with pytest.raises(UserError, match="nothing to tune: random declare nothing"):
         tuned_rows(suite, plugins.registry, only=["random"])
@@ -144,7 +144,7 @@ def test_rules_hold_for_trials(tmp_path: Path) -> None:
 
 def test_a_suite_without_tune_images(tmp_path: Path) -> None:
     suite, plugins = read(tmp_path, images=IMAGES[:1])
-    with pytest.raises(UserError, match="no image is for tuning.*split: tune"):
+    with pytest.raises(UserError, match=r"no image is for tuning.*split: tune"):
         trial_suite(suite, tuned_rows(suite, plugins.registry, 3), "")
 
 
