@@ -449,3 +449,13 @@ def test_ctrl_c_keeps_what_is_finished_and_chooses_nothing(tmp_path: Path) -> No
     assert not (tmp_path / "s-tuned.yaml").exists()
     kept = records(tmp_path / "results" / "s-tune")
     assert 0 < len(kept) < 18
+
+
+def test_the_list_says_what_is_tuned() -> None:
+    listed = {row["name"]: row for row in called("list", "optimizers", "--verbose", "--json").json}
+    options = {option["name"]: option["tuned"] for option in listed["cma+adam"]["options"]}
+    assert options == {
+        "cma_steps": None, "adam_steps": None, "lr": "0.005 to 0.5", "sigma": "0.1 to 2",
+        "population": None,
+    }  # fmt: skip
+    assert "= 1.0; tuned over 0.1 to 2" in called("list", "optimizers", "--verbose").out
