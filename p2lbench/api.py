@@ -18,17 +18,20 @@ from p2lbench.optimizers.base import AskTell, Optimizer
 from p2lbench.problem import Problem, Result
 from p2lbench.space import Role, Space, Variable
 from p2lbench.transforms.base import Transform
+from p2lbench.tunable import Choices, Range
 
 __all__ = [
     "AskTell",
     "Budget",
     "BudgetSpent",
+    "Choices",
     "Generator",
     "Init",
     "Loss",
     "ObjectStats",
     "Optimizer",
     "Problem",
+    "Range",
     "Register",
     "Result",
     "Role",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from p2lbench.errors import Place, PluginError, UserError
 from p2lbench.optimizers.base import Optimizer
 from p2lbench.options import build, resolve, resolve_options
 from p2lbench.registry import Entry, Origin, Registry
-from p2lbench.spec import InitMap, Named, Search, Spec, TransformChain, WeightedLoss
+from p2lbench.spec import InitMap, Named, Search, Settings, Spec, TransformChain, WeightedLoss
 from p2lbench.yamlfile import Locate, below
 
 NONE = "none"
@@ -63,8 +63,10 @@ class Axes:
         return self._named("generators", written, locate)
 
     def optimizer(self, written: Any, locate: Locate) -> Named:
-        """`name` or `{name: options}`."""
-        return self._named("optimizers", written, locate)
+        """`name` or `{name: options}`, beside it how the options were chosen."""
+        entry, settings = _settled(written, locate)
+        row = self._named("optimizers", entry, locate)
+        return replace(row, settings=settings or self._default(row.spec))
 
     def metric(self, written: Any, locate: Locate) -> Named:
         """`name` or `{name: options}`; a loss, or what is only measured."""
@@ -130,6 +132,14 @@ class Axes:
         entry, label = _labelled(written, locate)
         spec = resolve(self.registry, kind, entry, locate)
         return Named(label or spec.name, spec)
+
+    def _default(self, spec: Spec) -> Settings | None:
+        """`default` if every option has the value that it has by itself."""
+        try:
+            same = resolve(self.registry, spec.kind, spec.name) == spec
+        except UserError:  # some option must be written
+            return None
+        return "default" if same else None
 
     def _term(self, name: str, value: Any, locate: Locate) -> tuple[Spec, float]:
         given = dict(value) if isinstance(value, dict) else {"weight": value}
@@ -221,6 +231,17 @@ def _labelled(written: Any, locate: Locate) -> tuple[Any, str | None]:
     if not rest:
         raise UserError("`as:` names a row, but there is nothing beside it", locate())
     return rest, label
+
+
+def _settled(written: Any, locate: Locate) -> tuple[Any, Settings | None]:
+    """An entry without its `settings:`, and what that says."""
+    if not (isinstance(written, dict) and "settings" in written):
+        return written, None
+    word = written["settings"]
+    if word not in get_args(Settings):
+        expected = ", ".join(get_args(Settings))
+        raise UserError(f"settings: expected {expected}, got {got(word)}", locate("settings"))
+    return {key: value for key, value in written.items() if key != "settings"}, word
 
 
 def _name_and_options(entry: Any, locate: Locate) -> tuple[str, dict[str, Any], Locate]:

@@ -26,6 +26,7 @@ COLUMNS = ("file", "class", "mask", "split")
 KINDS = ("file", "folder", "manifest")
 
 Split = Literal["tune", "test"]
+TUNE: Split = "tune"
 
 
 class _Box(BaseModel):
@@ -93,7 +94,18 @@ def read_images(written: Any, folder: Path, locate: Locate, problems: Problems) 
     for want, name in zip(wanted, _names(wanted, folder, problems), strict=True):
         with problems.catch():
             found.append(Found(_read(want, name), want.class_place, want.mask_place))
+    _check_splits(found, problems)
     return found
+
+
+def _check_splits(found: Sequence[Found], problems: Problems) -> None:
+    """The same photo for tuning and for the test would make the test no test."""
+    tuned = {f.image.digest: f.image.name for f in found if f.image.split == TUNE}
+    for other in found:
+        if other.image.split != TUNE and other.image.digest in tuned:
+            message = f"'{other.image.name}' has the pixels of '{tuned[other.image.digest]}', which"
+            message += " is for tuning (split: tune): a photo may be for one of both"
+            problems.add(UserError(message, other.place))
 
 
 def _numbered(entries: Any) -> list[tuple[tuple[int, ...], Any]]:

@@ -49,6 +49,8 @@ class SuiteInfo:
     """What a table must say of the run as a whole; kept in the store's header.
 
     `losses`: row name of a loss → names of its terms. `budget`: as the suite gives it.
+    `settings`: row name of an optimizer → how its options were chosen. `tuned_on`: the metric by
+    which they were, if it was not the objective. `tune_images`: how many the table leaves out.
     """
 
     name: str
@@ -58,6 +60,9 @@ class SuiteInfo:
     losses: Mapping[str, tuple[str, ...]]
     budget: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    settings: Mapping[str, str | None] = field(default_factory=dict)
+    tuned_on: str | None = None
+    tune_images: int = 0
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""
@@ -95,6 +100,11 @@ class Leaderboard:
         axes = range(len(AXES))
         return tuple(k for k in axes if k == 4 or len({row.labels[k] for row in self.rows}) > 1)
 
+    @property
+    def shows_settings(self) -> bool:
+        """Whether rows should say how their options were chosen: some row's were, on purpose."""
+        return any(row.settings in ("tuned", "paper") for row in self.rows)
+
     def metric(self, name: str) -> Metric:
         """The column of that name. Raises: KeyError."""
         return {metric.name: metric for metric in self.metrics}[name]
@@ -126,6 +136,7 @@ class Leaderboard:
     def _row_json(self, row: Row) -> dict[str, Any]:
         return {
             **dict(zip(AXES, row.labels, strict=True)),
+            "settings": row.settings,
             "images": len(row.complete),
             "mean": dict(row.mean),
             "best": dict(row.best),
@@ -159,8 +170,11 @@ def build(
     methods: dict[tuple[str, str, str, str, str], list[CellNumbers]] = {}
     for planned, record in cells:
         methods.setdefault(planned.row, []).append(reduce(planned, record, metrics))
-    rows = _comparable([make_row(labels, found, names) for labels, found in methods.items()])
-    optimised = {term for row in rows for term in _optimised(suite.losses[row.labels[1]])}
+    made = [make_row(labels, found, names) for labels, found in methods.items()]
+    rows = _comparable([replace(r, settings=suite.settings.get(r.labels[4])) for r in made])
+    chosen_by = [suite.losses[row.labels[1]] for row in rows]
+    chosen_by += [(suite.tuned_on,)] if suite.tuned_on else []
+    optimised = {name for names in chosen_by for name in _optimised(names)}
     ranked_on = _ranking_metric(rows, names, optimised)
     everything = [cell for found in methods.values() for cell in found]
     board = Leaderboard(
@@ -234,8 +248,15 @@ def _better(places: Mapping[int, int], k: int) -> int:
     return sum(place < places[k] for place in places.values())
 
 
+def _uneven(rows: Sequence[Row]) -> Iterable[str]:
+    """Tuned rows beside rows that were not: more effort went into some than into others."""
+    others = dict.fromkeys(row.labels[4] for row in rows if row.settings != "tuned")
+    if others and any(row.settings == "tuned" for row in rows):
+        yield f"not tuned, unlike the other rows: {', '.join(others)}"
+
+
 def _board_notes(board: Leaderboard, cells: Sequence[CellNumbers]) -> tuple[str, ...]:
-    notes = list(board.suite.notes)
+    notes = [*board.suite.notes, *_uneven(board.rows)]
     if board.ranked_on is not None and not board.held_out:
         notes.append(
             f"ranked on an optimised metric ({board.ranked_on}): no held-out one has values"

@@ -33,6 +33,7 @@ class Row:
     """One method. Mappings go from metric name to value; None: no value, the notes say why.
 
     `complete`: the images that the numbers are over. `planned`: how many there should be.
+    `settings`: how the optimizer's options were chosen: tuned, default, paper; None: not said.
     `missing`: planned cells that are not ok. `rank` counts from 1; None: nothing to rank.
     """
 
@@ -49,6 +50,7 @@ class Row:
     seconds: float | None
     missing: int
     notes: tuple[str, ...]
+    settings: str | None = None
     comparable: bool = True
     rank: int | None = None
 

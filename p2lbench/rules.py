@@ -46,12 +46,14 @@ class Rules:
 
     def include(self, written: Sequence[Mapping[str, Any]]) -> tuple[Method, ...]:
         """A method per entry; an axis not named takes its first row."""
-        found = []
+        found: list[Method] = []
         for i, rule in enumerate(written):
             locate = self.document.within("include", i)
             with self.problems.catch():
                 self._check_axes(rule, locate)
-                found.append(self._method(rule, locate))
+                method = self._method(rule, locate)
+                self._check_names(method, found, locate)
+                found.append(method)
         return tuple(found)
 
     def check_baseline(self, baseline: str | None, include: Sequence[Method]) -> None:
@@ -98,6 +100,14 @@ class Rules:
             message = f"'{row.label}' is the name of another row: add `as:`"
             raise UserError(message, locate(axis))
         return row
+
+    def _check_names(self, method: Method, earlier: Sequence[Method], locate: Locate) -> None:
+        """Two entries may bring the same row, but not two rows of one name."""
+        for k, axis in enumerate(AXES):
+            rows = [tuple(vars(each).values())[k] for each in (method, *earlier)]
+            if any(other.label == rows[0].label and other != rows[0] for other in rows):
+                message = f"'{rows[0].label}' is the name of another row: add `as:`"
+                raise UserError(message, locate(axis))
 
     def _names(self, axis: str) -> list[str]:
         extra = [NO_INIT.label] if axis == "inits" and self.without_init else []

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from p2lbench import __version__, weights
 from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor, Watch
+from p2lbench.imagelist import TUNE
 from p2lbench.images import mask_values, pixel_digest, read_image, read_mask
 from p2lbench.leaderboard import Metric, SuiteInfo
 from p2lbench.options import build
@@ -25,7 +26,9 @@ from p2lbench.registry import Registry
 from p2lbench.spec import WeightedLoss, canonical, digest
 from p2lbench.store import Store, folder_of
 from p2lbench.suite import Suite
+from p2lbench.yamlfile import display
 
+TUNING = "on images for tuning (split: tune): numbers to choose settings by, not results"
 STATUSES = ("ok", "failed", "timeout", "diverged", "skipped")
 
 
@@ -81,9 +84,15 @@ def run(
         fresh: run everything again.
 
     Raises:
+        UserError: every image is for tuning.
         StoreError: the results folder cannot be used; what was committed before stays.
     """
     began, suite = time.monotonic(), plan.suite
+    if not suite.images:
+        raise UserError(
+            f"every image of '{suite.name}' is for tuning only (split: tune): nothing to run. "
+            f"Add images for the test, or use: p2lbench tune {display(suite.file)}"
+        )
     folder = folder_of(results, suite.name).absolute()
     cells = list(islice(plan.cells(), limit))
     keys = metric_keys(suite, registry)
@@ -203,7 +212,16 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
     losses = {m.loss.label: _measured_as(m.loss, suite) for m in plan.methods}
     budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
     info = SuiteInfo(
-        suite.name, suite.candidates, suite.repeats, suite.protocol, losses, budget, ()
+        suite.name,
+        suite.candidates,
+        suite.repeats,
+        suite.protocol,
+        losses,
+        budget,
+        (TUNING,) if any(image.split == TUNE for image in suite.images) else (),
+        {m.optimizer.label: m.optimizer.settings for m in plan.methods},
+        suite.tuned_on,
+        len(suite.tune_images),
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 AXES = ("generators", "losses", "transforms", "inits", "optimizers")
 Protocol = Literal["paper", "equal"]
+Settings = Literal["tuned", "default", "paper"]
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,14 @@ class InitMap:
 
 @dataclass(frozen=True)
 class Named:
-    """A generator or an optimizer and the name of its row."""
+    """A generator or an optimizer and the name of its row.
+
+    `settings`: how an optimizer's options were chosen, if that is known; a label, no part of it.
+    """
 
     label: str
     spec: Spec
+    settings: Settings | None = None
 
     def plain(self) -> Any:
         return self.spec.plain()

@@ -16,7 +16,7 @@ from p2lbench.budget import Budget
 from p2lbench.checks import Problems, got
 from p2lbench.errors import Place, PluginError, SuiteErrors, UserError, did_you_mean
 from p2lbench.generators.base import Generator
-from p2lbench.imagelist import Found, read_images
+from p2lbench.imagelist import TUNE, Found, read_images
 from p2lbench.images import fit, read_image, read_mask
 from p2lbench.options import UnknownName, build
 from p2lbench.plan import Image, class_index, weights_named
@@ -24,6 +24,8 @@ from p2lbench.plugins import Plugins
 from p2lbench.rules import Rules, check_effect
 from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, TransformChain, WeightedLoss
 from p2lbench.suitefile import Role, Written, find, shipped, validated
+from p2lbench.tuning.entries import entries
+from p2lbench.tuning.spaces import Asked, read_spaces
 from p2lbench.yamlfile import Document, Locate, apply, decode, display, parse, read_bytes
 
 __all__ = ["Suite", "find", "load", "shipped"]
@@ -31,8 +33,12 @@ __all__ = ["Suite", "find", "load", "shipped"]
 
 @dataclass(frozen=True)
 class Suite:
-    """What a suite file says, resolved and checked; `text` is the file as written.
+    """What a suite file says, resolved and checked; `text` is the file as written, `document`
+    what it says with the overrides.
 
+    `images` are those that are run. `tune_images` are for `p2lbench tune` alone, which takes the
+    values to try from `tune`, by optimizer's row name, where the optimizers' own do not do.
+    `tuned_on`: the metric by which settings were chosen, which counts as optimised.
     `mask_scoring` is None where the suite leaves it to the transform. `without_init`: the row
     names of generators whose init is `none`, because they take no class and no init was named.
     """
@@ -41,7 +47,9 @@ class Suite:
     file: Path
     text: str
     overrides: tuple[str, ...]
+    document: Document
     images: tuple[Image, ...]
+    tune_images: tuple[Image, ...]
     generators: tuple[Named, ...]
     losses: tuple[WeightedLoss, ...]
     transforms: tuple[TransformChain, ...]
@@ -59,6 +67,8 @@ class Suite:
     plugin_files: tuple[Path, ...]
     roles: tuple[tuple[str, Role], ...]
     mask_scoring: Literal["soft", "hard"] | None
+    tune: Mapping[str, Asked]
+    tuned_on: str | None
     baseline: str | None
     reference: Path | None
     exclude: tuple[Mapping[str, str], ...]
@@ -103,6 +113,7 @@ def load(
         file=path,
         text=text,
         overrides=tuple(overrides),
+        document=document,
         candidates=written.candidates,
         repeats=written.repeats,
         budget=Budget(written.budget.passes or inf, written.budget.seconds or inf),
@@ -113,6 +124,7 @@ def load(
         plugin_files=files,
         roles=tuple(sorted(written.roles.items())),
         mask_scoring=written.mask_scoring,
+        tuned_on=written.tuned_on,
         baseline=written.baseline,
         exclude=tuple(written.exclude),
         **parts,
@@ -200,15 +212,19 @@ class _Reader:
         self._check_classes(images, without_init)
         self._check_masks(images)
         self._check_roles()
+        self._check_tuned_on()
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
+        include = self._rules(rows, without_init)
         return {
             **rows,
-            "images": tuple(found.image for found in images),
+            "images": tuple(f.image for f in images if f.image.split != TUNE),
+            "tune_images": tuple(f.image for f in images if f.image.split == TUNE),
             "metrics": tuple(metric.spec for metric in metrics),
             "metric_labels": tuple(metric.label for metric in metrics),
             "without_init": without_init,
-            "include": self._rules(rows, without_init),
+            "include": include,
+            "tune": self._spaces(rows["optimizers"], include),
             "reference": self._reference(),
         }
 
@@ -221,6 +237,14 @@ class _Reader:
         include = rules.include(self.written.include)
         rules.check_baseline(self.written.baseline, include)
         return include
+
+    def _spaces(self, rows: Sequence[Named], include: Sequence[Method]) -> dict[str, Asked]:
+        """What `tune:` gives; it names rows, so it waits until all of them are right."""
+        if self.bad & {"optimizers", "include", "tune"} or len(include) < len(self.written.include):
+            return {}
+        written = entries(self.document.data, rows, include)
+        locate = self.document.within("tune")
+        return read_spaces(self.written.tune, written, self.registry, locate, self.problems)
 
     def _axis(self, key: str, written: Sequence[Any]) -> None:
         if key in self.bad:
@@ -319,6 +343,13 @@ class _Reader:
                     message = f"no foreground is left in the central part that '{label}' sees"
                     advice = f"which is {size[1]} to {size[0]}: crop the photo around its object"
                     self.problems.add(UserError(f"{message}, {advice}", found.mask_place))
+
+    def _check_tuned_on(self) -> None:
+        name, known = self.written.tuned_on, [row.label for row in self._read("metrics")]
+        if name is not None and name not in known and not self.bad & {"metrics", "tuned_on"}:
+            message = f"no metric '{name}' in this suite.{did_you_mean(name, known)}"
+            place = self.document.place("tuned_on")
+            self.problems.add(UserError(f"{message} Metrics: {', '.join(known)}", place))
 
     def _check_roles(self) -> None:
         """Roles name variables; a generator that does not say which it has is believed."""

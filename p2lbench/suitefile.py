@@ -16,7 +16,8 @@ from p2lbench.errors import UserError, did_you_mean
 from p2lbench.spec import Protocol
 from p2lbench.yamlfile import Document, display
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MAX_NAME = 100
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}")
 MAX_SEED = 2**63 - 1
 
 Role = Literal["both", "gradient", "search", "frozen"]
@@ -56,6 +57,8 @@ class Written(BaseModel):
     plugins: list[str] = []
     roles: dict[str, Role] = {}
     mask_scoring: Literal["soft", "hard"] | None = None
+    tune: dict[str, dict[str, Any] | None] = {}
+    tuned_on: str | None = None
     baseline: str | None = None
     reference: str | None = None
     exclude: list[dict[str, str]] = []

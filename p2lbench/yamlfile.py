@@ -136,7 +136,7 @@ def parse(content: bytes | str, file: str) -> Document:
         UserError: it is none, or is refused.
     """
     text = decode(content, file) if isinstance(content, bytes) else content
-    node = _compose(text, file)
+    node = compose(text, file)
     if node is None:
         raise UserError("the file is empty: expected 'key: value' lines", Place(file, 1, 1))
     _Measure(file).size(node)
@@ -218,7 +218,12 @@ class _CountingComposer(Composer):
         return super().compose_node(parent, index)
 
 
-def _compose(text: str, file: str) -> Node | None:
+def compose(text: str, file: str) -> Node | None:
+    """The nodes of a document, which know where they stand; None for an empty file.
+
+    Raises:
+        UserError: it is no YAML.
+    """
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer = _CountingComposer
     yaml.max_depth = MAX_DEPTH

@@ -215,7 +215,7 @@ def photos(tmp_path: Path) -> Path:
     (tmp_path / "set" / ".hidden").mkdir()
     names = ["b.png", "a.jpg", "set/z.png", "set/bag/one.png", "set/bag/two.PNG", "set/7/one.png"]
     for n, name in enumerate(names):
-        Image.new("RGB", (6, 4), (n, 0, 0)).save(tmp_path / name)
+        Image.new("RGB", (6, 4), (40 * n, 0, 0)).save(tmp_path / name)
     (tmp_path / "set" / "notes.txt").write_text("no image")
     Image.new("L", (6, 4), 255).save(tmp_path / "mask.png")
     return tmp_path

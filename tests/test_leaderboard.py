@@ -336,8 +336,8 @@ def test_json_is_the_contracts() -> None:
     assert set(plain) == {"suite", "candidates", "rows"}
     (row,) = plain["rows"]
     assert list(row) == [
-        "generator", "loss", "transform", "init", "optimizer", "images", "mean", "best",
-        "selected", "ci", "frames", "passes", "seconds", "missing", "notes",
+        "generator", "loss", "transform", "init", "optimizer", "settings", "images", "mean",
+        "best", "selected", "ci", "frames", "passes", "seconds", "missing", "notes",
     ]  # fmt: skip
     assert [row[axis] for axis in list(row)[:5]] == ["g", "l1", "none", "gt", "adam"]
     assert (row["images"], row["missing"], row["passes"], row["seconds"]) == (2, 0, 10.0, 2.0)

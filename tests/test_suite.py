@@ -462,3 +462,26 @@ def test_whatever_stands_in_a_suite_raises_nothing_but_user_errors(
         list(plan(suite, found).cells())
     except UserError as error:
         str(error).encode()
+
+
+def test_two_included_rows_of_one_name(tmp_path: Path) -> None:
+    suite = SUITE.replace("  - cma\n", "")
+    same = "include: [{optimizers: cma}, {optimizers: cma, losses: l2}]\n"
+    assert [m.optimizer.label for m in read(tmp_path, same, suite).include] == ["cma", "cma"]
+    other = "include: [{optimizers: cma}, {optimizers: {cma: {steps: 3}}, losses: l2}]\n"
+    (said,) = errors(tmp_path, suite + other)
+    assert said == "my.yaml:8:43: 'cma' is the name of another row: add `as:`"
+
+
+def test_what_is_for_tuning_stands_apart(tmp_path: Path) -> None:
+    suite = read(tmp_path, "", SUITE.replace("class: 1", "class: 1, split: tune"))
+    assert [image.name for image in suite.images] == ["a"]
+    assert [image.name for image in suite.tune_images] == ["b"]
+
+
+def test_what_settings_may_be(tmp_path: Path) -> None:
+    text = SUITE.replace("  - cma\n", "  - {cma: {}, settings: guessed}\n")
+    (said,) = errors(tmp_path, text)
+    assert said == "my.yaml:8:25: settings: expected tuned, default, paper, got 'guessed'"
+    suite = read(tmp_path, "", text.replace("guessed", "paper"))
+    assert [row.settings for row in suite.optimizers] == [None, "paper"]

@@ -40,6 +40,7 @@ def list_(
         lines.append((row["name"], row["origin"], row["summary"]))
         for option in row.get("options", []):
             default = f" = {option['default']}" if option["default"] else ""
+            default += f"; tuned over {option['tuned']}" if option["tuned"] else ""
             name = Text(f"    {option['name']}", style="dim")
             lines.append((name, "", Text(f"{option['type']}{default}", style="dim")))
     show(table(("name", "origin", "what it is"), lines))
@@ -67,11 +68,16 @@ def _row(entry: Any, verbose: bool) -> dict[str, Any]:
     if verbose:
         from p2lbench.options import describe
 
+        tunable = getattr(entry.load(), "tunable", {})
         row["options"] = [
-            {"name": option, "type": kind, "default": default}
+            {"name": option, "type": kind, "default": default, "tuned": _text(tunable.get(option))}
             for option, kind, default in describe(entry)
         ]
     return row
+
+
+def _text(values: Any) -> str | None:
+    return None if values is None else str(values)
 
 
 def _suites() -> list[dict[str, Any]]:

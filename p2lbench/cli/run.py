@@ -36,20 +36,26 @@ class ExecutorName(StrEnum):
     processes = "processes"
 
 
+RESULTS = Annotated[
+    Path, typer.Option("--results", metavar="DIR", help="The parent of the suite's folder.")
+]
+EXECUTOR = Annotated[
+    ExecutorName, typer.Option("--executor", help="In worker processes, or in this one.")
+]
+WORKERS = Annotated[
+    int | None, typer.Option("--workers", min=1, help="How many; default: as cores allow.")
+]
+DEVICE = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="What cells compute on.")
+]
+
+
 def run(
     suite: SUITE,
-    results: Annotated[
-        Path, typer.Option("--results", metavar="DIR", help="The parent of the suite's folder.")
-    ] = Path("results"),
-    executor: Annotated[
-        ExecutorName, typer.Option("--executor", help="In worker processes, or in this one.")
-    ] = ExecutorName.processes,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="How many; default: as cores allow.")
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="What cells compute on.")
-    ] = "auto",
+    results: RESULTS = Path("results"),
+    executor: EXECUTOR = ExecutorName.processes,
+    workers: WORKERS = None,
+    device: DEVICE = "auto",
     plugin: PLUGIN = None,
     overrides: SET = None,
     limit: Annotated[
@@ -66,8 +72,11 @@ def run(
     with logs_only():
         checked, plugins = load(suite, plugin or (), overrides or ())
         planned = plan(checked, plugins, chosen_device(device))
-        chosen = _executor(executor, workers, planned, checked)
-        outcome = _run(planned, plugins, chosen, results, limit, fresh, suite)
+        chosen = chosen_executor(executor, workers, planned)
+        if checked.images and checked.tune_images:
+            log().print(Text(left_out(checked)), soft_wrap=True)
+        again = f"p2lbench run {suite} --results {results}"
+        outcome = followed(planned, plugins, chosen, results, again, limit=limit, fresh=fresh)
         pictures = _draw(outcome, checked, as_json)
     if as_json:
         emit(outcome.to_json())
@@ -96,24 +105,37 @@ def chosen_device(asked: str) -> str:
     return asked
 
 
-def _executor(name: ExecutorName, workers: int | None, planned: Plan, suite: Suite) -> Executor:
+def left_out(suite: Suite) -> str:
+    """What becomes of the images that are for tuning."""
+    from p2lbench.report.text import count
+
+    are = "is" if len(suite.tune_images) == 1 else "are"
+    images = count(len(suite.tune_images), "image")
+    return f"{images} {are} for tuning only (split: tune): not run; p2lbench tune uses them"
+
+
+def chosen_executor(name: ExecutorName, workers: int | None, planned: Plan) -> Executor:
+    """What `--executor` and `--workers` mean for a plan."""
     from p2lbench.executors import Inline, Processes
 
+    suite = planned.suite
     if name is ExecutorName.inline:
         return Inline(planned.device, suite.plugin_files)
     count = workers or max(1, cores() // suite.threads)
     return Processes(planned.device, min(count, max(1, len(planned))), suite.plugin_files)
 
 
-def _run(
+def followed(
     planned: Plan,
     plugins: Plugins,
     executor: Executor,
     results: Path,
-    limit: int | None,
-    fresh: bool,
-    asked: str,
+    again: str,
+    *,
+    limit: int | None = None,
+    fresh: bool = False,
 ) -> Outcome:
+    """A plan's run with its progress on stderr; `again`: the command to go on with."""
     from p2lbench import runner
     from p2lbench.report.progress import RunProgress
 
@@ -125,11 +147,7 @@ def _run(
             )
     except KeyboardInterrupt:
         log().print(
-            Text(
-                "interrupted; what was finished is kept. To go on: "
-                f"p2lbench run {asked} --results {results}"
-            ),
-            soft_wrap=True,
+            Text(f"interrupted; what was finished is kept. To go on: {again}"), soft_wrap=True
         )
         raise
 
@@ -182,10 +200,11 @@ def _show(outcome: Outcome, pictures: dict[str, Path]) -> None:
     ]
     console.print()
     for name, path in rows:
-        console.print(Text.assemble((f"{name:<11}", "bold"), _relative(path)), soft_wrap=True)
+        console.print(Text.assemble((f"{name:<11}", "bold"), relative(path)), soft_wrap=True)
 
 
-def _relative(path: Path) -> str:
+def relative(path: Path) -> str:
+    """A path as a user would write it here."""
     cwd = Path.cwd()
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
@@ -208,6 +227,8 @@ def validate(
     console.print(Text(f"{checked.name}: valid", style="green"))
     for key in ("images", "methods", "repeats", "candidates", "cells"):
         console.print(Text(f"  {key:<11}{document[key]}"))
+    if checked.tune_images:
+        console.print(Text(f"  {left_out(checked)}"), soft_wrap=True)
     for method in document["rows"]:
         console.print(Text(f"  · {' | '.join(method)}"))
 
@@ -220,6 +241,7 @@ def summary(planned: Plan) -> dict[str, Any]:
         "suite": suite.name,
         "file": str(suite.file),
         "images": len(suite.images),
+        "tune_images": len(suite.tune_images),
         "methods": len(planned.methods),
         "repeats": suite.repeats,
         "candidates": suite.candidates,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from p2lbench.budget import BudgetSpent
 from p2lbench.optimizers.base import Optimizer, positive, whole
 from p2lbench.space import Space
+from p2lbench.tunable import Range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from p2lbench.problem import Problem
 
 Rate = float | dict[str, float] | None
+RATES = Range(0.005, 0.5)  # a tenth to ten times the paper's, for latents of a standard normal
 
 
 class Adam(Optimizer):
@@ -21,6 +23,8 @@ class Adam(Optimizer):
 
     The paper's settings (appendix A): 500 steps of 0.05 for z and 0.0001 for c, the last iterate.
     """
+
+    tunable: ClassVar = {"lr": RATES}
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from p2lbench.best import Best
 from p2lbench.budget import BudgetSpent
 from p2lbench.space import Role, Space
+from p2lbench.tunable import Tunable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,11 +25,13 @@ class Optimizer(ABC):
     """Base of all optimizers. Options are the constructor's typed keyword parameters.
 
     `coupled`: do candidates influence each other? `moves`: the roles of the variables it is given.
+    `tunable`: the options that `p2lbench tune` chooses, and what values it tries.
     Instances hold options; a fresh copy runs every stage.
     """
 
     coupled: bool = False
     moves: ClassVar[tuple[Role, ...]] = ("both", "gradient", "search")
+    tunable: ClassVar[Mapping[str, Tunable]] = {}
 
     def load(self) -> None:  # noqa: B027 (optional)
         """Import what takes long to import: it is called before the clock starts."""

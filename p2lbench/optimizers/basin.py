@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import time
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from p2lbench.budget import BudgetSpent
-from p2lbench.optimizers.adam import Adam, Rate
+from p2lbench.optimizers.adam import RATES, Adam, Rate
 from p2lbench.optimizers.base import AskTell, Optimizer, whole
-from p2lbench.optimizers.cma import CMA, Final
+from p2lbench.optimizers.cma import CMA, SIGMAS, Final
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
@@ -191,6 +191,8 @@ def _average(middle: Tensor | None, best: Tensor) -> Tensor | None:
 
 class BasinCMA(Basin):
     """CMA over Adam: 30 draws of 30 steps, then 300 steps, as both codes of the authors do."""
+
+    tunable: ClassVar = {"lr": RATES, "sigma": SIGMAS}
 
     def __init__(
         self,

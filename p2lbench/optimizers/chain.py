@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from p2lbench.optimizers.adam import Adam, Rate
+from p2lbench.optimizers.adam import RATES, Adam, Rate
 from p2lbench.optimizers.base import Optimizer
-from p2lbench.optimizers.cma import CMA
+from p2lbench.optimizers.cma import CMA, SIGMAS
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Chain(Optimizer):
 
 class CMAAdam(Chain):
     """CMA, then Adam from N draws of its last distribution (paper, appendix A: 100 and 500)."""
+
+    tunable: ClassVar = {"lr": RATES, "sigma": SIGMAS}
 
     def __init__(
         self,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from math import log
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from p2lbench.optimizers.base import AskTell, positive, whole
 from p2lbench.space import Space
+from p2lbench.tunable import Range
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,7 @@ Final = Literal["draw", "mean"]
 # Nothing can be gained after these; pycma's other reasons to stop are guesses about restarts.
 CONVERGED = {"tolx", "tolfun", "conditioncov", "noeffectaxis", "noeffectcoord", "tolfacupx"}
 WORST = 1e30
+SIGMAS = Range(0.1, 2.0)  # in units of the prior's spread
 
 
 class CMA(AskTell):
@@ -29,6 +31,7 @@ class CMA(AskTell):
     """
 
     takes_moved = True
+    tunable: ClassVar = {"sigma": SIGMAS}
 
     def __init__(
         self,

@@ -12,10 +12,11 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from p2lbench.budget import BudgetSpent
 from p2lbench.optimizers.base import Optimizer, positive, whole
+from p2lbench.tunable import Range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +33,8 @@ class LBFGS(Optimizer):
     The paper's setting (appendix A): 500 steps, strong Wolfe, initial step 0.1. Points stay within
     the bounds: trial points are clamped, and what is held at a bound leaves the direction.
     """
+
+    tunable: ClassVar = {"lr": Range(0.01, 1.0)}
 
     def __init__(
         self,

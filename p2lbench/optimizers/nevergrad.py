@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from p2lbench.errors import UserError, did_you_mean
 from p2lbench.globalrandom import GlobalRandom
 from p2lbench.optimizers.base import UNBOUNDED_PASSES, AskTell, positive, whole
-from p2lbench.optimizers.cma import default_population
+from p2lbench.optimizers.cma import SIGMAS, default_population
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Nevergrad(AskTell):
     Methods that take one point at a time run one instance per candidate in lock-step, instance k
     from `start[k]`. The others are one instance that draws a population.
     """
+
+    tunable: ClassVar = {"sigma": SIGMAS}
 
     def __init__(
         self,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from p2lbench.best import Best
 from p2lbench.budget import BudgetSpent
-from p2lbench.optimizers.adam import Adam, Rate
+from p2lbench.optimizers.adam import RATES, Adam, Rate
 from p2lbench.optimizers.base import UNBOUNDED_PASSES, Optimizer, whole
 from p2lbench.space import Space
 
@@ -64,6 +64,8 @@ class Restarts(Optimizer):
 
 class AdamRestarts(Restarts):
     """Adam with restarts: the first thing to compare a costly method with."""
+
+    tunable: ClassVar = {"lr": RATES}
 
     def __init__(self, steps: int = 500, lr: Rate = None, restarts: int | None = None) -> None:
         """Options as those of `adam` and `restarts`."""

@@ -51,28 +51,33 @@ def as_csv(board: Leaderboard) -> str:
     names = [metric.name for metric in board.metrics]
     kinds = (*STATISTICS, "ci_low", "ci_high", "aligned", "unmasked")
     facts = ("images", "missing", "passes", "seconds")
-    header = ["rank", *AXES, *facts, *(f"{kind}.{name}" for name in names for kind in kinds)]
+    header = [
+        "rank",
+        *AXES,
+        "settings",
+        *facts,
+        *(f"{kind}.{name}" for name in names for kind in kinds),
+    ]
     writer.writerow([csv_cell(text) for text in [*header, "notes"]])
     for row in board.rows:
         numbers = [value for name in names for value in _all_numbers(row, name)]
         facts_of_row = [len(row.complete), row.missing, row.passes, row.seconds]
         notes = csv_cell("; ".join((*row.notes, *board.notes)))
         labels = [csv_cell(label) for label in row.labels]
-        writer.writerow([row.rank, *labels, *facts_of_row, *numbers, notes])
+        writer.writerow([row.rank, *labels, row.settings, *facts_of_row, *numbers, notes])
     return out.getvalue()
 
 
 def as_markdown(board: Leaderboard) -> str:
     """A table as GitHub shows it, best in bold; a line per method and statistic."""
-    head = ["#", *(AXES[k] for k in board.varying), "", *(_heading(m) for m in board.metrics)]
+    head = ["#", *_axes(board), "", *(_heading(m) for m in board.metrics)]
     head += ["passes", "seconds"]
-    left = 2 + len(board.varying)
+    left = 2 + len(_axes(board))
     rule = ["---"] * left + ["---:"] * (len(head) - left)
     lines = [head, rule]
     numbers = {kind: _cells(board, kind, _bold_markdown) for kind in STATISTICS}
     for k, row in enumerate(board.rows):
-        labels = [markdown(row.labels[axis]) for axis in board.varying]
-        labels[-1] += _dagger(row, "†")
+        labels = _labels(board, row, markdown, "†")
         for kind in STATISTICS:
             first = kind == STATISTICS[0]
             start = [str(row.rank or ""), *labels] if first else [""] * (1 + len(labels))
@@ -87,23 +92,20 @@ def as_latex(board: Leaderboard) -> str:
     """The paper's Table 1 with booktabs: mean over candidates, then best of N; best in bold,
     second underlined."""
     kinds: tuple[Statistic, ...] = ("mean", "best")
-    left, wide = len(board.varying), len(board.metrics)
+    left, wide = len(_axes(board)), len(board.metrics)
     groups = [f"Average of {board.suite.candidates}", f"Best of {board.suite.candidates}"]
     spans = [f"\\multicolumn{{{wide}}}{{c}}{{{name}}}" for name in groups]
     rules = [
         f"\\cmidrule(lr){{{left + 1 + j * wide}-{left + (j + 1) * wide}}}"
         for j in range(len(kinds))
     ]
-    heads = [AXES[k].capitalize() for k in board.varying] + [
-        _heading_latex(m) for m in board.metrics
-    ] * 2
+    heads = [axis.capitalize() for axis in _axes(board)]
+    heads += [_heading_latex(m) for m in board.metrics] * 2
     numbers = [_cells(board, kind, _bold_latex) for kind in kinds]
     body = [
-        [*(latex(row.labels[axis]) for axis in board.varying), *(c for n in numbers for c in n[k])]
+        [*_labels(board, row, latex, "$^\\dagger$"), *(c for n in numbers for c in n[k])]
         for k, row in enumerate(board.rows)
     ]
-    for cells, row in zip(body, board.rows, strict=True):
-        cells[left - 1] += _dagger(row, "$^\\dagger$")
     notes = "".join(f"% {latex(note)}\n" for note in _notes(board))
     return "\n".join(
         [
@@ -173,17 +175,27 @@ def _spent(row: Row) -> list[str]:
     ]
 
 
-def _dagger(row: Row, mark: str) -> str:
-    return mark if row.partial else ""
+def _axes(board: Leaderboard) -> list[str]:
+    """The heads of the columns of names."""
+    return [*(AXES[k] for k in board.varying), *(["settings"] if board.shows_settings else [])]
+
+
+def _labels(board: Leaderboard, row: Row, escape: Callable[[str], str], dagger: str) -> list[str]:
+    """A row's names below them; the dagger, of rows that miss images, stands at the optimizer."""
+    names = [escape(row.labels[k]) for k in board.varying]
+    names[-1] += dagger if row.partial else ""
+    return [*names, *([row.settings or ""] if board.shows_settings else [])]
 
 
 def _caption(board: Leaderboard) -> str:
     suite = board.suite
     images = max((row.planned for row in board.rows), default=0)
+    left_out = f" ({suite.tune_images} for tuning left out)" if suite.tune_images else ""
     ranked = "" if board.ranked_on is None else f", ranked by selected on {board.ranked_on}"
     return (
-        f"{suite.name}: {count(images, 'image')}, {count(suite.candidates, 'candidate')}, "
-        f"{count(suite.repeats, 'repeat')}, protocol {suite.protocol}{ranked}"
+        f"{suite.name}: {count(images, 'image')}{left_out}, "
+        f"{count(suite.candidates, 'candidate')}, {count(suite.repeats, 'repeat')}, "
+        f"protocol {suite.protocol}{ranked}"
     )
 
 

@@ -97,6 +97,7 @@ class _Paint:
         suite, rows = self.board.suite, self.board.rows
         facts = [
             count(max((row.planned for row in rows), default=0), "image"),
+            *([f"{suite.tune_images} for tuning left out"] if suite.tune_images else []),
             count(suite.candidates, "candidate"),
             count(suite.repeats, "repeat"),
             f"protocol {suite.protocol}",
@@ -185,6 +186,8 @@ class _Paint:
     def _name(self, row: Row) -> Text:
         """The optimizer, below it the other axes that vary, below that what is missing."""
         lines = [self._folded(row.labels[4], "bold")]
+        if self.board.shows_settings and row.settings is not None:
+            lines.append(self._text(row.settings, "dim"))
         lines += [self._folded(row.labels[k], "dim") for k in self.board.varying if k != 4]
         if row.partial:
             lines.append(self._text(f"{len(row.complete)} of {row.planned} images", "yellow"))

@@ -1,0 +1,4 @@
+"""Choosing hyper-parameters on a suite's tune images: `p2lbench tune`.
+
+Spaces → trials → a derived suite, which the ordinary runner runs → scores → the tuned suite.
+"""
