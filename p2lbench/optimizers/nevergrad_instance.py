@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+@cache
 def library() -> Any:
     """Nevergrad, which draws from global generators when it is imported; and pycma with it."""
     with warnings.catch_warnings(), GlobalRandom(0).installed():
@@ -40,8 +41,9 @@ class Instance:
         import numpy as np
 
         self._random, self._turns = GlobalRandom(seed), list[Turns]()
+        nevergrad = library()
         with self._world():
-            parameter = library().p.Array(init=np.zeros(d)).set_mutation(sigma=sigma)
+            parameter = nevergrad.p.Array(init=np.zeros(d)).set_mutation(sigma=sigma)
             parameter.random_state = np.random.RandomState(seed % 2**32)
             factory = registry()[name]
             self.optimizer = factory(parameter, budget=budget, num_workers=workers)
