@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from p2lbench.globalrandom import GlobalRandom
@@ -13,6 +14,8 @@ from p2lbench.optimizers.nevergrad_turns import Turns
 
 if TYPE_CHECKING:
     import numpy as np
+
+DIFFERENCE = 2.0**-11  # the square root of float32's precision, in units of sigma
 
 
 @cache
@@ -76,7 +79,7 @@ class Instance:
     def _world(self) -> Iterator[None]:
         """Inside, the global random states are its own, and its threads take turns with us."""
         import cma
-        from nevergrad.optimization import metamodel, recaster
+        from nevergrad.optimization import metamodel, recaster, recastlib
 
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
@@ -87,6 +90,7 @@ class Instance:
             stack.enter_context(_replaced(cma.CMAOptions.defaults(), "seed", float("nan")))
             # Its metamodels convert arrays of one value, which NumPy refuses from 2.4 on.
             stack.enter_context(_replaced(vars(metamodel), "float", _scalar))
+            stack.enter_context(_replaced(vars(recastlib), "scipyoptimize", _scipy()))
             yield
 
     def _started(self, *args: Any, **kwargs: Any) -> Turns:
@@ -103,6 +107,19 @@ def _replaced(table: dict[str, Any], key: str, value: Any) -> Iterator[None]:
     finally:
         del table[key]
         table.update(before)
+
+
+@cache
+def _scipy() -> SimpleNamespace:
+    """`scipy.optimize` whose methods by gradient difference by what a float32 point can show."""
+    from scipy.optimize import minimize
+
+    def coarse(f: Any, x: Any, *, method: str, options: dict[str, Any], **others: Any) -> Any:
+        if method in ("BFGS", "L-BFGS-B", "SLSQP"):
+            options = {**options, "eps": DIFFERENCE}
+        return minimize(f, x, method=method, options=options, **others)
+
+    return SimpleNamespace(minimize=coarse)
 
 
 def _scalar(x: Any) -> float:
