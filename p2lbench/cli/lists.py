@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
 
 from p2lbench.cli.common import JSON, PLUGIN, complain, emit, logs_only, show, table
+from p2lbench.errors import PluginError
+from p2lbench.report.text import plain
 
 
 class Kind(StrEnum):
@@ -37,13 +43,33 @@ def list_(
         return
     lines: list[tuple[str | Text, ...]] = []
     for row in rows:
-        lines.append((row["name"], row["origin"], row["summary"]))
+        lines.append((row["name"], row["origin"], row["summary"] + _counted(row)))
         for option in row.get("options", []):
             default = f" = {option['default']}" if option["default"] else ""
             default += f"; tuned over {option['tuned']}" if option["tuned"] else ""
             name = Text(f"    {option['name']}", style="dim")
             lines.append((name, "", Text(f"{option['type']}{default}", style="dim")))
     show(table(("name", "origin", "what it is"), lines))
+    for row in rows if verbose else []:
+        _show_members(row)
+
+
+def _counted(row: dict[str, Any]) -> str:
+    """How many names of a family work, where that is known."""
+    reasons = [member["reason"] for member in row.get("members", [])]
+    known = f": {reasons.count(None)} of {len(reasons)} work; --verbose lists them"
+    return known if reasons else ""
+
+
+def _show_members(row: dict[str, Any]) -> None:
+    """The names of a family: those that work, then the others by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for member in row.get("members", []):
+        by_reason.setdefault(member["reason"] or "", []).append(member["name"])
+    for reason, names in sorted(by_reason.items(), key=lambda item: (item[0] != "", -len(item[1]))):
+        title = f"{len(names)} do not, since each {reason}" if reason else f"{len(names)} work"
+        heading = Text(plain(f"{row['name']}: {title}"), style="bold")
+        show(Group("", heading, Padding(Text(plain(", ".join(names))), (0, 0, 0, 4))))
 
 
 def _entries(kind: str, verbose: bool, files: list[Any]) -> list[dict[str, Any]]:
@@ -65,6 +91,8 @@ def _row(entry: Any, verbose: bool) -> dict[str, Any]:
         "origin": str(entry.origin),
         "summary": entry.summary,
     }
+    if entry.family:
+        row["members"] = _members(entry)
     if verbose:
         from p2lbench.options import describe
 
@@ -78,6 +106,17 @@ def _row(entry: Any, verbose: bool) -> dict[str, Any]:
 
 def _text(values: Any) -> str | None:
     return None if values is None else str(values)
+
+
+def _members(entry: Any) -> list[dict[str, Any]]:
+    """What the factory of a family knows of its names, if it has `members`."""
+    members: Mapping[str, str | None] = {}
+    with suppress(PluginError):  # what cannot be loaded is told when it is used
+        members = getattr(entry.load(), "members", dict)()
+    return [
+        {"name": name, "status": "does not work" if reason else "works", "reason": reason}
+        for name, reason in sorted(members.items())
+    ]
 
 
 def _suites() -> list[dict[str, Any]]:

@@ -62,6 +62,8 @@ class Basin(Optimizer):
 
     def minimize(self, problem: Problem) -> Tensor:
         outer = copy.deepcopy(self.outer)
+        # Some plan by how often they will be asked: every step, and the last points.
+        outer.steps = self.outer_steps + (self.final == "draw")
         search = problem.stage(outer.moves)
         outer.begin(search)
         try:

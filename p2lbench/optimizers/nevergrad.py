@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from p2lbench.errors import UserError, did_you_mean
-from p2lbench.globalrandom import GlobalRandom
 from p2lbench.optimizers.base import UNBOUNDED_PASSES, AskTell, positive, whole
 from p2lbench.optimizers.cma import SIGMAS, default_population
+from p2lbench.optimizers.nevergrad_known import findings, why_not
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from p2lbench.optimizers.nevergrad_instance import Instance
     from p2lbench.problem import Problem
 
-# Known without importing Nevergrad, which takes seconds.
-COMMON = ("OnePlusOne", "DE", "TwoPointsDE", "PSO", "CMA", "DiagonalCMA", "RandomSearch")
 WORST = 1e20
 
 
@@ -41,121 +38,124 @@ class Nevergrad(AskTell):
         population: int | None = None,
     ) -> None:
         """`population`: points per step, the method's own if not given."""
-        self.name = _known(name)
+        self.name = self._checked(name)
         self.steps = None if steps is None else whole("steps", steps)
         self.sigma = positive("sigma", sigma)
         self.population = None if population is None else whole("population", population, 2)
 
+    @staticmethod
+    def members() -> Mapping[str, str | None]:
+        """Each name, and why it does not work (None if it does); empty if that is not known."""
+        known = findings()
+        return {name: why_not(found) for name, found in known.names.items()} if known else {}
+
     def load(self) -> None:
-        _library()
+        from p2lbench.optimizers.nevergrad_instance import library
+
+        library()
 
     def setup(self) -> None:
-        self._random = GlobalRandom(int(self.problem.rng.integers(2**62)))
-        self._asked: list[tuple[Any, Any]] = []
-        with self._quietly():
-            probe = self._instance(self.problem.center, 1, self._evaluations(1))
-            own = _own_population(probe, self.problem.space.d)
-            if own == 1:
-                starts, evaluations = self.problem.start, self._evaluations(1)
-                self._instances = [self._instance(x, 1, evaluations) for x in starts]
-                self._draws = 1
-            else:
-                self._draws = self.population or own
-                evaluations = self._evaluations(self._draws)
-                self._instances = [self._instance(self.problem.center, self._draws, evaluations)]
-        self.coupled = len(self._instances) == 1
+        n, width = self.problem.candidates, self._width()
+        self.coupled = width > 1
+        self._draws = width if self.coupled else n
+        budgets = [self._evaluations(k, width) for k in range(1 if self.coupled else n)]
+        self._instances = [self._instance(budget, width) for budget in budgets]
+        self._asked: list[list[Any]] = [[] for _ in self._instances]
+        self._planned, self._seen = sum(budgets), 0
 
     def ask(self) -> Tensor:
-        import numpy as np
+        # No more than is left, so that the last step is a smaller one rather than none at all.
+        pending = sum(map(len, self._asked))
+        return self.draw(pending or max(1, int(min(self._draws, self.problem.remaining.passes))))
+
+    def draw(self, n: int) -> Tensor:
+        """(n, d) points: those that were asked and not told yet, then more.
+
+        Methods that take one point at a time have only one for each candidate.
+        """
         import torch
 
-        with self._quietly():
-            self._asked = [(it, it.ask()) for it in self._instances for _ in range(self._draws)]
-        values = np.stack([candidate.value for _, candidate in self._asked])
-        x = torch.from_numpy(values).to(self.problem.device)
-        return (self._origins() + self.problem.spread.double() * x).float()
+        from p2lbench.optimizers.nevergrad_instance import values
+
+        for k, (instance, asked) in enumerate(zip(self._instances, self._asked, strict=True)):
+            wanted = n if self.coupled else min(1, n - k)
+            asked.extend(instance.ask(max(0, wanted - len(asked))))
+        x = torch.from_numpy(values([c for asked in self._asked for c in asked]))
+        x = x.to(self.problem.device)
+        points = (self._origins(len(x)) + self.problem.spread.double() * x).float()
+        return points[torch.arange(n) % len(x)]
 
     def tell(self, points: Tensor, losses: Tensor) -> None:
-        values = losses.double().clamp(max=WORST).tolist()
-        with self._quietly():
-            for (instance, candidate), value in zip(self._asked, values, strict=True):
-                instance.tell(candidate, value)
-        self._asked = []
+        told = iter(losses.double().clamp(max=WORST).tolist())
+        for instance, asked in zip(self._instances, self._asked, strict=True):
+            instance.tell(asked, [next(told) for _ in asked])
+            asked.clear()
+        self._seen += len(points)
+
+    def done(self) -> bool:
+        # Some raise when they are asked for more than they planned with.
+        over = self._seen >= self._planned
+        if over and self.problem.remaining.passes > 0 and self.steps is None:
+            self.problem.note(f"nevergrad:{self.name}: stopped at {self._planned} passes")
+        return over or self.problem.remaining.passes < 1
 
     def close(self) -> None:
-        # Its sequential methods keep threads that would block the interpreter's exit.
         for instance in getattr(self, "_instances", []):
-            thread = getattr(instance, "_messaging_thread", None)
-            if thread is not None:
-                thread.stop()
+            instance.close()
         self._instances, self._asked = [], []
 
     def population_size(self, space: Space, candidates: int) -> int | None:
-        return self.population
+        own = self._known_width(max(1, space.size(*self.moves)))
+        if own is None:
+            return None
+        return candidates if own == 1 else self.population or own
 
     def fit(self, problem: Problem) -> Nevergrad:
         # Without steps it goes on until the budget ends, which is what a fit would ask for.
-        return Nevergrad(self.name, None, self.sigma, self.population)
+        return type(self)(self.name, None, self.sigma, self.population)
 
-    def _origins(self) -> Tensor:
-        if len(self._instances) == 1 and self._draws > 1:
-            return self.problem.center.double()
-        return self.problem.start.double()
-
-    def _evaluations(self, draws: int) -> int:
-        """How many evaluations one instance will see; several methods plan by it."""
-        share = 1 if draws > 1 else self.problem.candidates
-        if self.steps is not None:
-            return self.steps * draws
-        left = self.problem.remaining.passes
-        total = left if left < inf else UNBOUNDED_PASSES * self.problem.candidates
-        return max(1, int(total // share))
-
-    def _instance(self, start: Tensor, workers: int, budget: int) -> Any:
-        import nevergrad as ng
-        import numpy as np
-
-        # In units of the spread from where it starts, so that sigma means what it says.
-        parameter = ng.p.Array(init=np.zeros(len(start))).set_mutation(sigma=self.sigma)
-        seed = int(self.problem.rng.integers(2**32))
-        parameter.random_state = np.random.RandomState(seed)
-        return ng.optimizers.registry[self.name](parameter, budget=budget, num_workers=workers)
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        with warnings.catch_warnings(), self._random.installed():
-            warnings.simplefilter("ignore")
-            yield
-
-
-def _own_population(instance: Any, d: int) -> int:
-    """How many points the method draws at a time, 1 for those that go one by one."""
-    from nevergrad.optimization import optimizerlib
-
-    if instance.no_parallelization or isinstance(instance, optimizerlib._OnePlusOne):
-        return 1
-    for holder in (instance, getattr(instance, "optim", None), getattr(instance, "_config", None)):
-        for name in ("llambda", "_popsize", "popsize"):
-            value = getattr(holder, name, None)
-            value = getattr(value, "llambda", value)
-            if isinstance(value, int) and value > 1:
-                return value
-    return default_population(d)
-
-
-def _known(name: str) -> str:
-    if name in COMMON:
+    def _checked(self, name: str) -> str:
+        known = findings()
+        names = known.names if known else _installed()
+        if name not in names:
+            raise UserError(f"unknown Nevergrad optimizer '{name}'.{did_you_mean(name, names)}")
+        reason = why_not(known.names[name]) if known else None
+        if reason:
+            raise UserError(f"it {reason}. See: p2lbench list optimizers --verbose")
         return name
-    ng = _library()
-    if name not in ng.optimizers.registry:
-        hint = did_you_mean(name, ng.optimizers.registry)
-        raise UserError(f"unknown Nevergrad optimizer '{name}'.{hint}")
-    return name
+
+    def _width(self) -> int:
+        """How many points one instance draws at a time; 1 if one by one."""
+        d = self.problem.space.d
+        own = self._known_width(d)
+        if own is None:
+            own = self._instance(self._evaluations(0, 1), 1).population()
+        return 1 if own == 1 else self.population or own or default_population(d)
+
+    def _known_width(self, d: int) -> int | None:
+        known = findings()
+        return known.names[self.name].points(d) if known and self.name in known.names else None
+
+    def _evaluations(self, k: int, width: int) -> int:
+        """How many evaluations instance k will see; several methods plan by it."""
+        n = 1 if width > 1 else self.problem.candidates
+        if self.steps is not None:
+            return self.steps * width
+        left = self.problem.remaining.passes
+        total = int(left) if left < inf else UNBOUNDED_PASSES * self.problem.candidates
+        return max(1, total // n + (k < total % n))
+
+    def _origins(self, n: int) -> Tensor:
+        return (self.problem.center[None] if self.coupled else self.problem.start[:n]).double()
+
+    def _instance(self, budget: int, workers: int) -> Instance:
+        from p2lbench.optimizers.nevergrad_instance import Instance
+
+        seed = int(self.problem.rng.integers(2**62))
+        return Instance(self.name, self.problem.space.d, self.sigma, seed, budget, workers)
 
 
-def _library() -> Any:
-    """Nevergrad, which draws from global generators when it is imported."""
-    with warnings.catch_warnings(), GlobalRandom(0).installed():
-        warnings.simplefilter("ignore")
-        import nevergrad
-    return nevergrad
+def _installed() -> Mapping[str, object]:
+    from p2lbench.optimizers.nevergrad_instance import registry
+
+    return registry()
