@@ -18,6 +18,8 @@ from p2lbench.optimizers.base import AskTell, Optimizer
 from p2lbench.problem import Problem, Result
 from p2lbench.space import Role, Space, Variable
 from p2lbench.transforms.base import Transform
+from p2lbench.weights import Located, Weights
+from p2lbench.weights import locate as locate_weights
 
 __all__ = [
     "AskTell",
@@ -25,6 +27,7 @@ __all__ = [
     "BudgetSpent",
     "Generator",
     "Init",
+    "Located",
     "Loss",
     "ObjectStats",
     "Optimizer",
@@ -37,6 +40,8 @@ __all__ = [
     "Transform",
     "UserError",
     "Variable",
+    "Weights",
     "hookimpl",
+    "locate_weights",
     "protocol",
 ]
