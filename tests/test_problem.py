@@ -6,7 +6,6 @@ from math import inf
 
 import pytest
 import torch
-from analytic import problem, spent, sphere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -17,6 +16,7 @@ from p2lbench.optimizers.base import Optimizer
 from p2lbench.problem import Problem
 from p2lbench.root import Timeout
 from p2lbench.space import Variable
+from p2lbench.testing.analytic import problem, spent, sphere
 
 Z, C = Variable("z", (4,), bound=2.0), Variable("c", (3,), mean=0.1, std=0.02, role="gradient")
 PHI = Variable("phi", (2,), role="search")

@@ -60,6 +60,9 @@ class CMA(AskTell):
             "popsize": self._population(d),
             "randn": randn,
             "seed": float("nan"),
+            # From 300 dimensions on pycma would take another rule, which fails when a draw is
+            # never told: at the end of a budget, and in draws for others.
+            "AdaptSigma": cma.sigma_adaptation.CMAAdaptSigmaCSA,
             "verbose": -9,
         }
         with warnings.catch_warnings():

@@ -10,7 +10,6 @@ from math import inf
 import numpy as np
 import pytest
 import torch
-from analytic import problem, spent, sphere
 
 from p2lbench.optimizers.adam import Adam
 from p2lbench.optimizers.base import Optimizer
@@ -22,6 +21,7 @@ from p2lbench.optimizers.nevergrad import Nevergrad
 from p2lbench.optimizers.restarts import AdamRestarts
 from p2lbench.optimizers.simple import RandomSearch, Start
 from p2lbench.space import Variable
+from p2lbench.testing.analytic import problem, spent, sphere
 
 # SciPy warns in a thread that Nevergrad starts, where the optimizer's own filter does not reach.
 pytestmark = pytest.mark.filterwarnings("ignore:COBYLA")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from analytic import problem, spent
 
 from p2lbench.optimizers.lbfgs import LBFGS
 from p2lbench.problem import Problem
 from p2lbench.space import Variable
+from p2lbench.testing.analytic import problem, spent
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "lbfgs.json").read_text())
 STARTS = torch.tensor([run["x0"] for run in GOLDEN.values()])

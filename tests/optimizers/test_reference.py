@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from analytic import problem, rastrigin
 
 from p2lbench.optimizers.adam import Adam, step_sizes
 from p2lbench.optimizers.basin import Basin, BasinCMA
@@ -17,6 +16,7 @@ from p2lbench.optimizers.cma import CMA
 from p2lbench.optimizers.nevergrad import Nevergrad
 from p2lbench.optimizers.restarts import AdamRestarts
 from p2lbench.space import Space, Variable
+from p2lbench.testing.analytic import problem, rastrigin
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "cma_distribution.json").read_text())
 
