@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ def generator() -> nn.Sequential:
     """
     channels = (LATENTS, 8 * WIDTH, 4 * WIDTH, 2 * WIDTH, WIDTH)
     layers: list[nn.Module] = []
-    for depth, (before, after) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+    for depth, (before, after) in enumerate(pairwise(channels)):
         layers += [_enlarge(before, after, first=depth == 0), nn.BatchNorm2d(after), nn.ReLU()]
     return nn.Sequential(*layers, _enlarge(WIDTH, COLOURS), nn.Tanh())
 

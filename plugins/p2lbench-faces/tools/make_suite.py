@@ -1,0 +1,100 @@
+"""Makes the images of the suite `faces`: the generator's own samples and crops of two portraits.
+
+    python tools/make_suite.py FOLDER --astronaut skimage/data/astronaut.png
+
+`FOLDER` is `suites/images/faces` of p2lbench. The astronaut is in scikit-image's wheel (`pip
+download --no-deps scikit-image==0.26.0`), the other portrait comes with matplotlib.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.cbook
+import numpy as np
+import torch
+from p2lbench_faces import Faces
+from PIL import Image, ImageOps
+from safetensors.torch import save_file
+from torch import Tensor
+
+# How far from the prior's mean a tier's latents lie, in standard deviations per coordinate.
+SCALES = {"near": 0.5, "typical": 1.0, "far": 1.5}
+COUNTS = {"test": {"near": 8, "typical": 8, "far": 8}, "tune": {"near": 1, "typical": 2, "far": 1}}
+
+# The eyes' height and the middle between them, and the side of the square, in pixels. The mean of
+# the generator's faces has its eyes at 0.45 of the height, and a third of the side apart.
+EYES = 0.45
+PORTRAITS = {
+    "collins": (226, 101, 130),
+    "collins-wide": (226, 101, 162),
+    "hopper": (268, 189, 250),
+    "hopper-wide": (268, 189, 312),
+}
+SIDE = 64
+
+
+def latents(split: str, tier: str, number: int) -> Tensor:
+    """z (100,): scaled normal draws; what falls beyond the bound is drawn again.
+
+    The stream depends on split, tier and number alone. No cell's seed can be the same: theirs are
+    hashes of other texts (`p2lbench.seeds`).
+    """
+    text = f"p2lbench-faces/{split}/{tier}/{number}"
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+    rng = np.random.Generator(np.random.Philox(seed))
+    bound = Faces.variables[0].bound
+    z = SCALES[tier] * rng.standard_normal(100)
+    while (beyond := np.abs(z) > bound).any():
+        z[beyond] = SCALES[tier] * rng.standard_normal(beyond.sum())
+    return torch.from_numpy(z.astype(np.float32))
+
+
+def samples() -> Iterator[tuple[str, Tensor]]:
+    """Every sample's name and z."""
+    for split, counts in COUNTS.items():
+        for tier, count in counts.items():
+            for number in range(1, count + 1):
+                prefix = "" if split == "test" else f"{split}-"
+                yield f"{prefix}{tier}-{number}", latents(split, tier, number)
+
+
+def picture(faces: Faces, z: Tensor) -> Image.Image:
+    """The generator's image of one z, in 8 bits."""
+    with torch.no_grad():
+        image = faces.forward(z=z[None])[0]
+    pixels = ((image.permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255)
+    return Image.fromarray(pixels.numpy().astype(np.uint8))
+
+
+def crop(photo: Image.Image, middle: int, eyes: int, side: int) -> Image.Image:
+    """A square around a face, 64×64, with the eyes where the generator has them."""
+    left, top = middle - side // 2, round(eyes - EYES * side)
+    box = (left, top, left + side, top + side)
+    return photo.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS, box)
+
+
+def main() -> None:
+    """Write all PNGs and `z.safetensors`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--astronaut", type=Path, required=True)
+    given = parser.parse_args()
+    faces = Faces()
+    faces.load("cpu")
+    truth = dict(samples())
+    save_file(truth, given.folder / "z.safetensors")
+    for name, z in truth.items():
+        picture(faces, z).save(given.folder / f"{name}.png")
+    hopper = Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    for name, place in PORTRAITS.items():
+        face = crop(hopper if name.startswith("hopper") else Image.open(given.astronaut), *place)
+        face.save(given.folder / f"real-{name}.png")
+        ImageOps.mirror(face).save(given.folder / f"real-{name}-mirrored.png")
+
+
+if __name__ == "__main__":
+    main()
