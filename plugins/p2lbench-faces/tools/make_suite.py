@@ -1,5 +1,7 @@
 """Makes the images of the suite `faces`: the generator's own samples and crops of two portraits.
 
+Writes a PNG for each, their manifest, and the samples' latents in `z.safetensors`.
+
     python tools/make_suite.py FOLDER --astronaut skimage/data/astronaut.png
 
 `FOLDER` is `suites/images/faces` of p2lbench. The astronaut is in scikit-image's wheel (`pip
@@ -9,6 +11,7 @@ download --no-deps scikit-image==0.26.0`), the other portrait comes with matplot
 from __future__ import annotations
 
 import argparse
+import csv
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 # How far from the prior's mean a tier's latents lie, in standard deviations per coordinate.
-SCALES = {"near": 0.5, "typical": 1.0, "far": 1.5}
+SCALES = {"near": 0.75, "typical": 1.0, "far": 1.5}
 COUNTS = {"test": {"near": 8, "typical": 8, "far": 8}, "tune": {"near": 1, "typical": 2, "far": 1}}
 
 # The eyes' height and the middle between them, and the side of the square, in pixels. The mean of
@@ -77,8 +80,29 @@ def crop(photo: Image.Image, middle: int, eyes: int, side: int) -> Image.Image:
     return photo.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS, box)
 
 
+def portraits(astronaut: Path) -> Iterator[tuple[str, Image.Image]]:
+    """Every crop's name and picture, and its mirror image."""
+    with (
+        matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file,
+        Image.open(file) as hopper,
+        Image.open(astronaut) as collins,
+    ):
+        for name, place in PORTRAITS.items():
+            face = crop(hopper if name.startswith("hopper") else collins, *place)
+            yield f"real-{name}", face
+            yield f"real-{name}-mirrored", ImageOps.mirror(face)
+
+
+def in_turn(names: list[str]) -> list[str]:
+    """Names of all tiers in turn, so that a run's first images have one of each."""
+    tiers: dict[str, list[str]] = {}
+    for name in names:
+        tiers.setdefault(name.partition("-")[0], []).append(name)
+    return [name for row in zip(*tiers.values(), strict=True) for name in row]
+
+
 def main() -> None:
-    """Write all PNGs and `z.safetensors`."""
+    """Write everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--astronaut", type=Path, required=True)
@@ -87,13 +111,17 @@ def main() -> None:
     faces.load("cpu")
     truth = dict(samples())
     save_file(truth, given.folder / "z.safetensors")
-    for name, z in truth.items():
-        picture(faces, z).save(given.folder / f"{name}.png")
-    hopper = Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-    for name, place in PORTRAITS.items():
-        face = crop(hopper if name.startswith("hopper") else Image.open(given.astronaut), *place)
-        face.save(given.folder / f"real-{name}.png")
-        ImageOps.mirror(face).save(given.folder / f"real-{name}-mirrored.png")
+    pictures = {name: picture(faces, z) for name, z in truth.items()}
+    pictures = {**dict(portraits(given.astronaut)), **pictures}
+    for name, image in pictures.items():
+        image.save(given.folder / f"{name}.png")
+    tune = [name for name in pictures if name.startswith("tune-")]
+    test = in_turn([name for name in pictures if name not in tune])
+    with (given.folder / "manifest.csv").open("w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["file", "split"])
+        rows.writerows([f"{name}.png", "test"] for name in test)
+        rows.writerows([f"{name}.png", "tune"] for name in tune)
 
 
 if __name__ == "__main__":
