@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 from p2lbench_faces import Faces
 
-FETCH = """
-import sys
-from p2lbench import cli
-sys.argv = ["p2lbench", "weights", "fetch", "dcgan-faces"]
-cli.main()
-"""
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """`p2lbench …`, in a process of its own."""
+    code = f"import sys; from p2lbench.cli import main; sys.argv[1:] = {words!r}; main()"
+    return subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def unreachable() -> str | None:
     """Why there are no weights, or None. One process at a time fetches."""
     with FileLock(Path(tempfile.gettempdir()) / "p2lbench-faces-weights.lock"):
-        done = subprocess.run(
-            [sys.executable, "-c", FETCH], check=False, capture_output=True, text=True
-        )
+        done = command("weights", "fetch", "dcgan-faces")
     return done.stderr.strip() if done.returncode else None
+
+
+@pytest.fixture(scope="session")
+def validated(unreachable: str | None) -> dict[str, Any]:
+    """What `p2lbench validate faces` says."""
+    if unreachable:
+        pytest.skip(unreachable)
+    done = command("validate", "faces", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,3 +64,8 @@ def test_every_image_is_of_the_generators_size_and_known() -> None:
     names = {path.stem for path in IMAGES.glob("*.png")}
     assert names - TRUTH.keys() == {name for name in names if name.startswith("real-")}
     assert {pixels(path).shape for path in IMAGES.glob("*.png")} == {(64, 64, 3)}
+
+
+def test_the_suite_is_valid(validated: dict[str, Any]) -> None:
+    assert validated["images"] in (32, 36)  # `run` may leave out the four that are for tuning
+    assert len(validated["rows"]) == 10
