@@ -29,13 +29,16 @@ def unreachable() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def validated(unreachable: str | None) -> dict[str, Any]:
-    """What `p2lbench validate faces` says."""
+def validated(unreachable: str | None) -> dict[str, dict[str, Any]]:
+    """What `p2lbench validate` says of each suite on the generator."""
     if unreachable:
         pytest.skip(unreachable)
-    done = command("validate", "faces", "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    found = {}
+    for suite in ("faces", "faces-portraits"):
+        done = command("validate", suite, "--json")
+        assert done.returncode == 0, done.stderr
+        found[suite] = json.loads(done.stdout)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,7 @@ def test_every_image_is_of_the_generators_size_and_known() -> None:
     assert {pixels(path).shape for path in IMAGES.glob("*.png")} == {(64, 64, 3)}
 
 
-def test_the_suite_is_valid(validated: dict[str, Any]) -> None:
-    assert validated["images"] in (32, 36)  # `run` may leave out the four that are for tuning
-    assert len(validated["rows"]) == 10
+def test_the_suites_are_valid(validated: dict[str, dict[str, Any]]) -> None:
+    faces, portraits = validated["faces"], validated["faces-portraits"]
+    assert faces["images"] in (28, 32)  # `run` may leave out the four that are for tuning
+    assert (len(faces["rows"]), portraits["images"]) == (10, 8)

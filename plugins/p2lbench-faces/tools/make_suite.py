@@ -1,6 +1,7 @@
 """Makes the images of the suite `faces`: the generator's own samples and crops of two portraits.
 
-Writes a PNG for each, their manifest, and the samples' latents in `z.safetensors`.
+Writes a PNG for each, their manifest, and the samples' latents in `z.safetensors`; and the picture
+of the README, `samples.png`.
 
     python tools/make_suite.py FOLDER --astronaut skimage/data/astronaut.png
 
@@ -14,6 +15,7 @@ import argparse
 import csv
 import hashlib
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import matplotlib.cbook
@@ -98,7 +100,18 @@ def in_turn(names: list[str]) -> list[str]:
     tiers: dict[str, list[str]] = {}
     for name in names:
         tiers.setdefault(name.partition("-")[0], []).append(name)
-    return [name for row in zip(*tiers.values(), strict=True) for name in row]
+    return [name for row in zip_longest(*tiers.values()) for name in row if name]
+
+
+def sheet(pictures: dict[str, Image.Image]) -> Image.Image:
+    """The test images of each tier in a row."""
+    tiers = ("near", "typical", "far", "real")
+    made = Image.new("RGB", (8 * SIDE, len(tiers) * SIDE), "white")
+    for y, tier in enumerate(tiers):
+        row = [image for name, image in pictures.items() if name.startswith(tier)]
+        for x, image in enumerate(row):
+            made.paste(image, (x * SIDE, y * SIDE))
+    return made
 
 
 def main() -> None:
@@ -115,8 +128,10 @@ def main() -> None:
     pictures = {**dict(portraits(given.astronaut)), **pictures}
     for name, image in pictures.items():
         image.save(given.folder / f"{name}.png")
+    sheet(pictures).save(Path(__file__).parents[1] / "samples.png")
     tune = [name for name in pictures if name.startswith("tune-")]
-    test = in_turn([name for name in pictures if name not in tune])
+    # The wide crops are for the longer suite on portraits alone.
+    test = in_turn([name for name in pictures if name not in tune and "wide" not in name])
     with (given.folder / "manifest.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["file", "split"])
