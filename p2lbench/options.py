@@ -31,20 +31,25 @@ class UnknownName(UserError):
     """A name that no loaded plugin registers; one that failed to load may have."""
 
 
-def resolve(registry: Registry, kind: str, written: Any, locate: Locate = nowhere) -> Spec:
+def resolve(
+    registry: Registry,
+    kind: str,
+    written: Any,
+    locate: Locate = nowhere,
+    try_out: bool = True,
+) -> Spec:
     """A plugin as a suite names it: a name, or `{name: options}`, with all its defaults filled in.
-
-    It is built once, so that values its constructor refuses are found here.
 
     Args:
         kind: one of `registry.KINDS`.
         locate: where something below `written` stands.
+        try_out: build it once, so that values its constructor refuses are found here.
 
     Raises:
         UnknownName: no plugin registers the name.
         UserError: anything else is wrong; `SuiteErrors` if several things are.
     """
-    return _resolve(registry, kind, written, locate, 0)
+    return _resolve(registry, kind, written, locate, 0, try_out)
 
 
 def build(spec: Spec, registry: Registry) -> Any:
@@ -54,13 +59,19 @@ def build(spec: Spec, registry: Registry) -> Any:
         UserError: its constructor refuses the options, or raises anything at all.
     """
     entry, _ = registry.find(spec.kind, spec.name)
-    values = _schema(entry).adapter.validate_json(to_json(_raw(spec.options)))
-    arguments = {key: _instances(values[key], spec.options[key], registry) for key in values}
+    given = arguments(spec, registry)
     try:
-        return entry.load()(**arguments)
+        return entry.load()(**given)
     # A third party's constructor may raise anything, sys.exit() included.
     except (Exception, SystemExit) as error:
         raise UserError(f"{_title(entry, spec.name)}: {_reason(error)}") from error
+
+
+def arguments(spec: Spec, registry: Registry) -> dict[str, Any]:
+    """What a plugin's constructor is called with, the plugins among it fresh instances."""
+    entry, _ = registry.find(spec.kind, spec.name)
+    values = _schema(entry).adapter.validate_json(to_json(_raw(spec.options)))
+    return {key: _instances(values[key], spec.options[key], registry) for key in values}
 
 
 def resolve_options(
@@ -107,7 +118,14 @@ class _Schema:
         return [name for name in self.types if not (self.family and name == "name")]
 
 
-def _resolve(registry: Registry, kind: str, written: Any, locate: Locate, depth: int) -> Spec:
+def _resolve(
+    registry: Registry,
+    kind: str,
+    written: Any,
+    locate: Locate,
+    depth: int,
+    try_out: bool = True,
+) -> Spec:
     name, given, inside = _split(kind, written, locate)
     try:
         entry, carried = _find(registry, kind, name)
@@ -119,7 +137,8 @@ def _resolve(registry: Registry, kind: str, written: Any, locate: Locate, depth:
     except UserError as error:
         raise _at(error, inside(key=True)) from error
     spec = Spec(entry.kind, name, options)
-    _try_out(spec, registry, given, inside)
+    if try_out:
+        _try_out(spec, registry, given, inside)
     return spec
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import typer
 from rich.text import Text
 
+from p2lbench.cli import check
 from p2lbench.cli.common import JSON, PLUGIN, emit, logs_only, show, table
 
 app = typer.Typer(no_args_is_help=True)
+app.command("check")(check.check)
 
 
 @app.callback()

@@ -7,6 +7,7 @@ import inspect
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import is_dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -92,6 +93,27 @@ def plugin_of(factory: Factory) -> Factory:
             factory = factory.__wrapped__
         else:
             return factory
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are equal, tensors and plain objects inside them included."""
+    import numpy as np
+    import torch
+
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, torch.Tensor):
+        return a.shape == b.shape and bool(torch.equal(a.nan_to_num(), b.nan_to_num()))
+    if isinstance(a, np.ndarray):
+        return bool(np.array_equal(a, b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    kind: Any = type(a)
+    if kind.__eq__ is object.__eq__ or is_dataclass(kind):
+        return same(getattr(a, "__dict__", {}), getattr(b, "__dict__", {}))
+    return bool(a == b)
 
 
 def _check_defaults(entry: Entry) -> None:

@@ -17,7 +17,7 @@ from p2lbench.testing.analytic import Recorder, path, problem, recorder, sphere
 from p2lbench.testing.check import Factory
 from p2lbench.testing.common import build
 
-PASSES = 500  # for each candidate, where a check does not say otherwise
+PASSES = 100  # for each candidate, where a check does not say otherwise
 # A latent and a class vector; the best point is known, and not the same in every column.
 VARIABLES = (
     Variable("z", (6,), bound=2.0),
@@ -33,7 +33,6 @@ class Run:
 
     problem: Problem
     points: Tensor
-    reason: str
 
     @property
     def root(self) -> Recorder:
@@ -44,6 +43,11 @@ class Run:
     def spent(self) -> int:
         """In passes."""
         return self.root.ledger.passes
+
+    @property
+    def evaluated(self) -> int:
+        """How many points the function itself was asked for."""
+        return self.root.objective.evaluated  # type: ignore[attr-defined, no-any-return]
 
     def path(self, candidate: int) -> list[Tensor]:
         """What was evaluated for one candidate."""
@@ -72,7 +76,7 @@ def run(optimizer: Optimizer, candidates: int = 3, **given: Any) -> Run:
     """A run as a cell makes it."""
     p = setting(candidates, **given)
     result = p.run(optimizer)
-    return Run(p, result.points, result.reason)
+    return Run(p, result.points)
 
 
 def returned(optimizer: Optimizer, p: Problem) -> Any:

@@ -22,7 +22,7 @@ class NoTransform(Transform):
         return torch.zeros(0)
 
     def apply(self, images: Tensor, phi: Tensor) -> Tensor:
-        return images
+        return images.expand(len(phi), -1, -1, -1)
 
     def invert(self, images: Tensor, phi: Tensor) -> Tensor:
-        return images
+        return images.expand(len(phi), -1, -1, -1)
