@@ -19,6 +19,8 @@ from p2lbench.problem import Problem, Result
 from p2lbench.space import Role, Space, Variable
 from p2lbench.transforms.base import Transform
 from p2lbench.tunable import Choices, Range
+from p2lbench.weights import Located, Weights
+from p2lbench.weights import locate as locate_weights
 
 __all__ = [
     "AskTell",
@@ -27,6 +29,7 @@ __all__ = [
     "Choices",
     "Generator",
     "Init",
+    "Located",
     "Loss",
     "ObjectStats",
     "Optimizer",
@@ -41,6 +44,8 @@ __all__ = [
     "Transform",
     "UserError",
     "Variable",
+    "Weights",
     "hookimpl",
+    "locate_weights",
     "protocol",
 ]

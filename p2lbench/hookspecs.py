@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
+
+if TYPE_CHECKING:
+    from p2lbench.weights.catalogue import Weights
 
 PROJECT = "p2lbench"
 
@@ -14,7 +17,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Register(Protocol):
-    """What every hook is handed.
+    """What the hooks of the six kinds are handed.
 
     `name`: lower case letters, digits, `-`, `+`, `:`, `.`. A name that ends in `:` is a family:
     what a suite writes behind the colon becomes the factory's `name` option.
@@ -25,6 +28,12 @@ class Register(Protocol):
     def __call__(
         self, name: str, factory: Callable[..., Any] | str, *, summary: str | None = None
     ) -> None: ...
+
+
+class RegisterWeights(Protocol):
+    """What `register_weights` is handed: it takes an entry of the catalogue as it is."""
+
+    def __call__(self, weights: Weights) -> None: ...
 
 
 @hookspec
@@ -55,3 +64,8 @@ def register_inits(register: Register) -> None:
 @hookspec
 def register_optimizers(register: Register) -> None:
     """Register factories of `p2lbench.api.Optimizer`."""
+
+
+@hookspec
+def register_weights(register: RegisterWeights) -> None:
+    """Add files to the catalogue of weights (`p2lbench.api.Weights`)."""

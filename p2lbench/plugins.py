@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -20,11 +21,13 @@ import p2lbench
 from p2lbench import hookspecs
 from p2lbench.errors import PluginError
 from p2lbench.registry import KINDS, Entry, Origin, Registry, singular
+from p2lbench.weights import catalogue
 
 BUILT_INS = tuple(
     f"p2lbench.{package}"
-    for package in ("generators", "losses", "transforms", "inits", "optimizers")
+    for package in ("generators", "losses", "transforms", "inits", "optimizers", "weights")
 )
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def load(files: Sequence[Path] = ()) -> Plugins:
     """Load the built-ins, the entry points of the group `p2lbench`, and `files`.
 
     An installed plugin that does not load is reported and left out. A file was asked for by name,
-    so it must load.
+    so it must load. The weights that they register are those of the catalogue from then on.
 
     Raises:
         PluginError: one of `files` does not load.
@@ -67,7 +70,26 @@ def load(files: Sequence[Path] = ()) -> Plugins:
         loader.take(point.name, _entry_point_origin(point), point.load)
     for file in dict.fromkeys(path.resolve() for path in files):
         loader.take(file.stem, _file_origin(file), _executor(file), True, file)
+    catalogue.use(loader.registry)
     return Plugins(loader.registry, tuple(loader.reports))
+
+
+def names_distribution(written: str) -> bool:
+    """Whether an entry of a suite's `plugins:` names a distribution, and not a `.py` file."""
+    return _DISTRIBUTION.fullmatch(written) is not None and not written.endswith(".py")
+
+
+def not_installed(distribution: str) -> str | None:
+    """What to do about a distribution that is not installed; None if it is."""
+    with suppress(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.version(distribution)
+        return None
+    beside = Path(p2lbench.__file__).parent.parent / "plugins" / distribution
+    source = beside if (beside / "pyproject.toml").is_file() else distribution
+    return (
+        f"the plugin '{distribution}' is not installed: pip install {source} "
+        f"(a plugin in a single file is named with its ending: {distribution}.py)"
+    )
 
 
 class _Loader:
@@ -108,6 +130,7 @@ def _call_hooks(plugin: Any, origin: Origin) -> list[Entry]:
     entries: list[Entry] = []
     for kind in KINDS:
         getattr(manager.hook, f"register_{kind}")(register=_collector(entries, kind, origin))
+    manager.hook.register_weights(register=_weights_collector(entries, origin))
     if not entries:
         raise PluginError("it registers nothing: expected a register_… function with @hookimpl")
     return entries
@@ -123,6 +146,24 @@ def _collector(entries: list[Entry], kind: str, origin: Origin) -> hookspecs.Reg
                 f"got {type(factory).__name__}; register the factory, not an instance"
             )
         entries.append(Entry(kind, name, factory, origin, summary or _first_line(factory)))
+
+    return register
+
+
+def _weights_collector(entries: list[Entry], origin: Origin) -> hookspecs.RegisterWeights:
+    def register(weights: catalogue.Weights) -> None:
+        if not isinstance(weights, catalogue.Weights):
+            raise PluginError(
+                f"expected p2lbench.api.Weights(...), got {type(weights).__name__}: "
+                "register_weights takes entries of the catalogue"
+            )
+        if weights.name in catalogue.EMBEDDED:
+            raise PluginError(f"weights '{weights.name}' come with p2lbench: choose another name")
+        try:
+            weights.check()
+        except ValueError as error:
+            raise PluginError(f"weights '{weights.name}': {error}") from error
+        entries.append(Entry("weights", weights.name, lambda: weights, origin, weights.purpose))
 
     return register
 

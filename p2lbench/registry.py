@@ -16,8 +16,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9+:.\-]*")
 
 
 def singular(kind: str) -> str:
-    """`losses` → `loss`, `optimizers` → `optimizer`."""
-    return "loss" if kind == "losses" else kind[:-1]
+    """`losses` → `loss`, `optimizers` → `optimizer`; `weights` have none."""
+    return {"losses": "loss", "weights": "weights"}.get(kind, kind[:-1])
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered factory."""
+    """One registered factory; of the kind `weights`, a function that returns the `Weights`."""
 
     kind: str
     name: str

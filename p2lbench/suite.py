@@ -104,8 +104,9 @@ def load(
     written, bad = validated(document, problems)
     if "plugins" in bad:
         problems.check()  # without them no name can be judged
-    files = (*_plugin_files(written.plugins, path.parent, document, problems), *plugin_files)
-    plugins = _plugins(files, document, problems, load_plugins)
+    own = _plugin_files(written.plugins, path.parent, document, problems)
+    files = (*own, *plugin_files)
+    plugins = _plugins(files, own, problems, load_plugins)
     parts = _Reader(written, bad, path.parent, document, problems, plugins).parts()
     _report(problems, plugins)
     checked = Suite(
@@ -136,29 +137,39 @@ def load(
 
 def _plugin_files(
     written: Sequence[str], folder: Path, document: Document, problems: Problems
-) -> tuple[Path, ...]:
-    """The suite's plugin files. Without one of them no name can be judged, so that ends it."""
-    files = tuple(folder / file for file in written)
-    missing = [i for i, file in enumerate(files) if not os.path.isfile(file)]
-    for i in missing:
-        message = f"{display(files[i])}: no such plugin file"
-        problems.add(UserError(message, document.place("plugins", i)))
-    if missing:
+) -> dict[Path, Place | None]:
+    """The suite's plugin files and where it names them; what else it names must be installed.
+
+    Without one of them no name can be judged, so that ends it.
+    """
+    files: dict[Path, Place | None] = {}
+    before = len(problems.errors)
+    for i, name in enumerate(written):
+        place = document.place("plugins", i)
+        if plugins_module.names_distribution(name):
+            if missing := plugins_module.not_installed(name):
+                problems.add(UserError(missing, place))
+        elif os.path.isfile(folder / name):
+            files.setdefault(folder / name, place)
+        else:
+            problems.add(UserError(f"{display(folder / name)}: no such plugin file", place))
+    if len(problems.errors) > before:
         problems.check()
     return files
 
 
 def _plugins(
-    files: Sequence[Path], document: Document, problems: Problems, load_plugins: LoadPlugins
+    files: Sequence[Path],
+    own: Mapping[Path, Place | None],
+    problems: Problems,
+    load_plugins: LoadPlugins,
 ) -> Plugins:
     try:
         return load_plugins(files)
     except PluginError as error:
-        named = [i for i, file in enumerate(files) if str(file.resolve()) in error.message]
         # A file of --plugin's stands nowhere in the suite.
-        known = named and ("plugins", named[0]) in document.values
-        place = document.place("plugins", named[0]) if known else None
-        problems.add(PluginError(error.message, place))
+        named = [place for file, place in own.items() if str(file.resolve()) in error.message]
+        problems.add(PluginError(error.message, named[0] if named else None))
         raise SuiteErrors(problems.errors) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -393,9 +394,46 @@ def test_shipped_suites_are_those_of_the_wheel_if_there_are(
 
 
 @pytest.mark.parametrize("name", [*shipped()])
-def test_shipped_suites_are_valid(name: str) -> None:
-    suite, _ = load(name)
-    assert suite.name == name
+def test_shipped_suites_are_valid_where_their_plugins_are(name: str) -> None:
+    problem = ""
+    try:
+        assert load(name)[0].name == name
+    except UserError as error:
+        problem = str(error)
+    # A suite on a plugin is tested with the plugin; without it, it says what to install.
+    missing = r".*\.yaml:\d+:\d+: the plugin '.*' is not installed: pip install .*"
+    assert not problem or re.fullmatch(missing, problem)
+
+
+def test_plugins_may_name_distributions(tmp_path: Path) -> None:
+    given: list[Sequence[Path]] = []
+
+    def remember(files: Sequence[Path]) -> Plugins:
+        given.append(files)
+        return loader()(files)
+
+    (tmp_path / "one.py").touch()
+    path = folder(tmp_path, SUITE + "plugins: [pluggy, one.py, typing-extensions]\n")
+    suite, _ = load(path, load_plugins=remember)
+    assert given == [(tmp_path / "one.py",)] == [suite.plugin_files]
+
+
+def test_a_distribution_that_is_not_installed_is_placed(tmp_path: Path) -> None:
+    (said,) = errors(tmp_path, SUITE + "plugins: [pluggy, p2lbench-nowhere]\n")
+    start = "my.yaml:9:19: the plugin 'p2lbench-nowhere' is not installed: pip install "
+    assert said.startswith(start + "p2lbench-nowhere ")
+    assert "p2lbench-nowhere.py" in said
+
+
+def test_a_plugin_of_the_checkout_is_installed_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "plugins" / "p2lbench-nowhere"
+    source.mkdir(parents=True)
+    (source / "pyproject.toml").touch()
+    monkeypatch.setattr(p2lbench, "__file__", str(tmp_path / "p2lbench" / "__init__.py"))
+    (said,) = errors(tmp_path, SUITE + "plugins: [p2lbench-nowhere]\n")
+    assert "pip install plugins/p2lbench-nowhere " in said
 
 
 def test_the_plugin_example_in_a_suite(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from p2lbench import weights, zoo
 from p2lbench.errors import UserError
-from p2lbench.weights import Located, Weights, WeightsMissing
+from p2lbench.weights import Located, Weights, WeightsMissing, catalogue, files
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -68,7 +68,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty weights folder and an empty torch hub cache."""
-    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path / "weights"))
+    monkeypatch.setenv(files.FOLDER_VARIABLE, str(tmp_path / "weights"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     return tmp_path / "weights"
 
@@ -85,14 +85,14 @@ def entry(monkeypatch: pytest.MonkeyPatch) -> Weights:
         licence="none",
         purpose="a test",
     )
-    monkeypatch.setattr(weights, "CATALOGUE", {"net": entry})
+    monkeypatch.setattr(catalogue, "CATALOGUE", {"net": entry})
     return entry
 
 
 @pytest.fixture
 def online(monkeypatch: pytest.MonkeyPatch, entry: Weights, server: Server) -> Server:
     reachable = Weights(**{**vars(entry), "url": server.url})
-    monkeypatch.setattr(weights, "CATALOGUE", {"net": reachable})
+    monkeypatch.setattr(catalogue, "CATALOGUE", {"net": reachable})
     return server
 
 
@@ -141,13 +141,13 @@ def test_a_hash_is_computed_once_and_again_after_a_change(
 ) -> None:
     path = put(folder / "net.pth")
     hashed: list[Path] = []
-    compute = weights._hash
+    compute = files.sha256_of
 
     def count(path: Path) -> str:
         hashed.append(path)
         return compute(path)
 
-    monkeypatch.setattr(weights, "_hash", count)
+    monkeypatch.setattr(files, "sha256_of", count)
     weights.locate("net")
     weights.locate("net")
     assert len(hashed) == 1
@@ -274,21 +274,14 @@ def test_fetch_uses_torch_hubs_copy(online: Server, tmp_path: Path) -> None:
 
 
 def test_fetch_reports_progress(online: Server) -> None:
-    class Bar:
-        total, done = 0, 0
+    from rich.progress import Progress
 
-        def update(self, n: int) -> None:
-            self.done += n
+    from p2lbench.cli.weights import _Bar
 
-        def reset(self) -> None:
-            self.done = 0
-
-        def close(self) -> None:
-            pass
-
-    bar = Bar()
-    weights.fetch("net", progress=bar)
-    assert bar.done == bar.total == len(CONTENT)
+    with Progress(disable=True) as progress:
+        weights.fetch("net", progress=_Bar(progress, "net"))
+    (task,) = progress.tasks
+    assert task.completed == task.total == len(CONTENT)
 
 
 def test_fetch_without_a_network_says_what_to_do_by_hand(folder: Path) -> None:
@@ -332,7 +325,7 @@ def test_what_comes_with_the_package_is_found_under_its_name(
 
 
 def test_the_folder_defaults_to_the_platforms_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(weights.FOLDER_VARIABLE)
+    monkeypatch.delenv(files.FOLDER_VARIABLE)
     assert weights.folder().parts[-2:] == ("p2lbench", "weights")
 
 
@@ -344,13 +337,13 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(
     def refuse(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(weights, "_write", refuse)
+    monkeypatch.setattr(files, "write", refuse)
     assert weights.locate("net").published
 
 
 def test_the_real_catalogue_follows_torchvisions_naming(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    for entry in weights.CATALOGUE.values():
+    for entry in catalogue.CATALOGUE.values():
         prefix = re.fullmatch(r".*-([0-9a-f]{8})\.pth", entry.filename)
         assert prefix
         assert entry.sha256.startswith(prefix[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, complain, emit, log, out, show, table
+from p2lbench.cli.common import JSON, PLUGIN, complain, emit, log, logs_only, out, show, table
 
 if TYPE_CHECKING:
     from p2lbench.weights import Located, Row
@@ -20,10 +21,11 @@ NAME = Annotated[str, typer.Argument(help="A name in the catalogue, see `weights
 
 
 @app.command("list")
-def list_(as_json: JSON = False) -> None:
+def list_(plugin: PLUGIN = None, as_json: JSON = False) -> None:
     """List the catalogue, and which of it is on this machine."""
     from p2lbench import weights
 
+    _load_plugins(plugin)
     rows = weights.listing()
     if as_json:
         emit([asdict(row) for row in rows])
@@ -41,6 +43,16 @@ def list_(as_json: JSON = False) -> None:
     show(table(("name", "here", "published file", "size", "where"), lines))
 
 
+def _load_plugins(files: Sequence[Path] | None) -> None:
+    """Plugins add to the catalogue; what they print while they load is a log."""
+    from p2lbench.plugins import load
+
+    with logs_only():
+        plugins = load(files or ())
+    for report in plugins.broken:
+        complain(f"plugin '{report.name}' of {report.origin} did not load: {report.error}")
+
+
 def _where(row: Row) -> str:
     if row.problem:
         return row.problem
@@ -50,28 +62,55 @@ def _where(row: Row) -> str:
 
 
 @app.command("fetch")
-def fetch(name: NAME, as_json: JSON = False) -> None:
+def fetch(name: NAME, plugin: PLUGIN = None, as_json: JSON = False) -> None:
     """Download a file of the catalogue, resumed and checked."""
     from p2lbench import weights
 
+    _load_plugins(plugin)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     with Progress(*columns, console=log()) as progress:
-        task = progress.add_task(name, total=None)
-        located = weights.fetch(
-            name, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+        located = weights.fetch(name, _Bar(progress, name))
     _tell(located, as_json)
+
+
+class _Bar:
+    """Rich's bar as pooch drives it."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self.progress, self.task = progress, progress.add_task(name, total=None)
+
+    @property
+    def total(self) -> float | None:
+        """How many bytes there are."""
+        return self.progress.tasks[self.task].total
+
+    @total.setter
+    def total(self, size: float) -> None:
+        self.progress.update(self.task, total=size)
+
+    def update(self, received: int) -> None:
+        """More bytes are here."""
+        self.progress.advance(self.task, received)
+
+    def reset(self) -> None:
+        """The count starts again."""
+        self.progress.update(self.task, completed=0)
+
+    def close(self) -> None:
+        """Nothing more comes."""
 
 
 @app.command("add")
 def add(
     name: NAME,
     file: Annotated[Path, typer.Argument(help="The file to use under that name.")],
+    plugin: PLUGIN = None,
     as_json: JSON = False,
 ) -> None:
     """Use a file of your own under a name of the catalogue."""
     from p2lbench import weights
 
+    _load_plugins(plugin)
     _tell(weights.add(name, file), as_json)
 
 
@@ -84,10 +123,11 @@ def _tell(located: Located, as_json: bool) -> None:
 
 
 @app.command("verify")
-def verify(as_json: JSON = False) -> None:
+def verify(plugin: PLUGIN = None, as_json: JSON = False) -> None:
     """Hash every file again; exit code 2 if one is not what it was."""
     from p2lbench import weights
 
+    _load_plugins(plugin)
     rows = weights.verify()
     bad = [row for row in rows if row.problem]
     if as_json and not bad:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from e2e.kit import called
 
@@ -16,11 +17,18 @@ from p2lbench import plugins, runner, suite
 from p2lbench.executors import Inline
 from p2lbench.leaderboard import load as load_board
 from p2lbench.plan import plan
+from p2lbench.registry import KINDS
 from p2lbench.store import Store
+from p2lbench.weights.files import FOLDER_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "suites" / "images" / "fmnist" / "bag-126.png"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "plugins").glob("*/README.md")),
+]
 BLOCK = re.compile(r"<!-- test: (\S+) -->\n+```(python|yaml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -77,8 +85,11 @@ def small(folder: Path, optimizer: str, files: list[str]) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with every example and a photo."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with every example and a photo, and the weights that one example fetches."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    learnt = np.arange(12, dtype=np.float32) / 12 - 0.5
+    np.save(tmp_path / "colours-1ebce134.npy", learnt.reshape(4, 3))
     for name, text in EXAMPLES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     shutil.copy(PHOTO, tmp_path / "photo.png")
@@ -87,7 +98,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_there_are_examples_of_every_kind() -> None:
     hooks = set(re.findall(r"def register_(\w+)\(", "".join(EXAMPLES.values())))
-    assert hooks == {"generators", "losses", "metrics", "transforms", "inits", "optimizers"}
+    assert hooks == {*KINDS, "weights"}
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -148,7 +159,7 @@ def test_the_contributors_command_is_right(folder: Path) -> None:
         assert "sign-descent" in [row.label for row in checked.optimizers]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_relative_links_lead_to_files(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for link in LINK.findall(text):
