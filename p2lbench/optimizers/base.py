@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from p2lbench.best import Best
 from p2lbench.budget import BudgetSpent
@@ -23,11 +25,22 @@ class Optimizer(ABC):
     """Base of all optimizers. Options are the constructor's typed keyword parameters.
 
     `coupled`: do candidates influence each other? `moves`: the roles of the variables it is given.
+    For the documentation: `source`, where it was published (authors, year, equation or appendix),
+    and `cost`, the passes of one step ("2N per step").
     Instances hold options; a fresh copy runs every stage.
     """
 
     coupled: bool = False
     moves: ClassVar[tuple[Role, ...]] = ("both", "gradient", "search")
+    source: ClassVar[str] = ""
+    cost: ClassVar[str] = ""
+
+    def check(self, variables: Collection[str]) -> None:  # noqa: B027 (optional)
+        """Called while a suite is checked, with the names of all its generators' variables.
+
+        Raises:
+            ValueError: an option names something else. The message begins with the option's name.
+        """
 
     def load(self) -> None:  # noqa: B027 (optional)
         """Import what takes long to import: it is called before the clock starts."""
@@ -54,7 +67,7 @@ class AskTell(Optimizer):
 
     coupled: bool = True
     moves: ClassVar[tuple[Role, ...]] = ("both", "search")
-    takes_moved: ClassVar[bool] = False
+    takes_moved: bool = False
     steps: int | None = None
     problem: Problem
 
@@ -146,6 +159,22 @@ class AskTell(Optimizer):
             f"{UNBOUNDED_PASSES} passes per candidate"
         )
         return inf, UNBOUNDED_PASSES * problem.candidates
+
+
+AnyOptimizer = TypeVar("AnyOptimizer", bound=Optimizer)
+
+
+def fitted(optimizer: AnyOptimizer, problem: Problem, cost: int) -> AnyOptimizer:
+    """A copy with as many `steps` of `cost` passes as what is left pays for, but at least one.
+
+    Itself if passes are not limited.
+    """
+    left = problem.remaining.passes
+    if left == inf:
+        return optimizer
+    scaled: Any = copy.copy(optimizer)
+    scaled.steps = max(1, int(left // cost))
+    return scaled  # type: ignore[no-any-return]
 
 
 def whole(name: str, value: int, least: int = 1) -> int:
