@@ -38,9 +38,10 @@ class Variables:
             check(self.known)
         # A third party's method may raise anything.
         except Exception as error:
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
             option = str(error).partition(":")[0]
             place = inside(*([option] if option in spec.options else []), key=True)
-            self.problems.add(UserError(f"optimizer '{spec.name}': {error}", place))
+            self.problems.add(UserError(f"optimizer '{spec.name}': {kind}{error}", place))
             return False
         return True
 
