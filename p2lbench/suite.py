@@ -26,6 +26,7 @@ from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, Transfor
 from p2lbench.suitefile import Role, Written, find, shipped, validated
 from p2lbench.tuning.entries import entries
 from p2lbench.tuning.spaces import Asked, read_spaces
+from p2lbench.variables import Variables
 from p2lbench.yamlfile import Document, Locate, apply, decode, display, parse, read_bytes
 
 __all__ = ["Suite", "find", "load", "shipped"]
@@ -227,6 +228,7 @@ class _Reader:
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
         include = self._rules(rows, without_init)
+        self._check_variables(include)
         return {
             **rows,
             "images": tuple(f.image for f in images if f.image.split != TUNE),
@@ -363,16 +365,37 @@ class _Reader:
             self.problems.add(UserError(f"{message} Metrics: {', '.join(known)}", place))
 
     def _check_roles(self) -> None:
-        """Roles name variables; a generator that does not say which it has is believed."""
-        if self.bad & {"generators", "roles"}:
-            return
-        stated = [getattr(generator, "variable_names", ()) for _, generator in self._generators()]
-        known = dict.fromkeys([*(name for names in stated for name in names), "phi"])
-        for name in self.written.roles if all(stated) else ():
+        """Roles name variables of the generators."""
+        known = [] if "roles" in self.bad else self._variables()
+        for name in self.written.roles if known else ():
             if name not in known:
                 message = f"no generator has a variable '{name}'.{did_you_mean(name, known)}"
                 place = self.document.place("roles", name, key=True)
                 self.problems.add(UserError(f"{message} Variables: {', '.join(known)}", place))
+
+    def _check_variables(self, include: Sequence[Method]) -> None:
+        """Optimizers may name variables, too, wherever they stand in the suite."""
+        if not (known := self._variables()):
+            return
+        names = Variables(known, self.registry, self.problems)
+        for i, row in enumerate(() if "optimizers" in self.bad else self._read("optimizers")):
+            names.check(row.spec, self.document.within("optimizers", i))
+        for i, row in enumerate(() if "transforms" in self.bad else self._read("transforms")):
+            names.check_search(row, self.document.within("transforms", i))
+        for i, (method, rule) in enumerate(zip(include, self.written.include, strict=False)):
+            if isinstance(rule.get("optimizers"), dict):
+                names.check(method.optimizer.spec, self.document.within("include", i, "optimizers"))
+            if isinstance(rule.get("transforms"), dict):
+                at = self.document.within("include", i, "transforms")
+                names.check_search(method.transform, at)
+
+    def _variables(self) -> list[str]:
+        """All generators' variables and phi; none if a generator does not say which it has."""
+        if "generators" in self.bad:
+            return []
+        stated = [getattr(generator, "variable_names", ()) for _, generator in self._generators()]
+        known = dict.fromkeys([*(name for names in stated for name in names), "phi"])
+        return [*known] if all(stated) else []
 
     def _class_error(self, message: str, generator: Any, found: Found) -> None:
         names = tuple(generator.classes)

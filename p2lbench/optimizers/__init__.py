@@ -11,6 +11,8 @@ def register_optimizers(register: Register) -> None:
     register("none", at + "simple:Start", summary="returns the start")
     register("random", at + "simple:RandomSearch", summary="best of draws from the init")
     register("adam", at + "adam:Adam", summary="Adam, independent for every candidate")
+    register("torch:", at + "torchoptim:TorchOptim", summary="any of torch.optim, by name")
+    register("projector", at + "projector:Projector", summary="StyleGAN2's: Adam on a noisy latent")
     register("lbfgs", at + "lbfgs:LBFGS", summary="L-BFGS, strong Wolfe, one per candidate")
     register("cma", at + "cma:CMA", summary="covariance matrix adaptation (pycma)")
     register("restarts", at + "restarts:Restarts", summary="one optimizer from many starts")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from p2lbench.budget import BudgetSpent
-from p2lbench.optimizers.base import Optimizer, positive, whole
+from p2lbench.errors import did_you_mean
+from p2lbench.optimizers.base import Optimizer, fitted, positive, whole
 from p2lbench.space import Space
 from p2lbench.tunable import Range
 
@@ -25,6 +27,8 @@ class Adam(Optimizer):
     """
 
     tunable: ClassVar = {"lr": RATES}
+    source = "Kingma and Ba 2015, algorithm 1; the paper, appendix A"
+    cost = "2N per step"
 
     def __init__(
         self,
@@ -37,24 +41,22 @@ class Adam(Optimizer):
     ) -> None:
         """`lr`: a number for the variables that are declared `both`, or one per variable by name;
         what is not named keeps its own step size. `final`: the last iterate or the best seen."""
-        self.steps, self.lr, self.final = whole("steps", steps), lr, final
-        for value in lr.values() if isinstance(lr, dict) else [] if lr is None else [lr]:
-            positive("lr", value)
+        self.steps, self.lr, self.final = whole("steps", steps), positive_rate(lr), final
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
             raise ValueError(f"beta1, beta2: expected from 0 to below 1, got {beta1:g}, {beta2:g}")
         self.beta1, self.beta2, self.eps = beta1, beta2, positive("eps", eps)
 
+    def check(self, variables: Collection[str]) -> None:
+        check_names(self.lr, variables)
+
     def minimize(self, problem: Problem) -> Tensor:
         x = problem.start
         lr = step_sizes(problem.space, self.lr)
-        m, v = x.new_zeros(x.shape), x.new_zeros(x.shape)
+        moments = Moments(self.beta1, self.beta2, self.eps)
         try:
-            for t in range(1, self.steps + 1):
+            for _ in range(self.steps):
                 _, grad = problem.gradient(x)
-                m.mul_(self.beta1).add_(grad, alpha=1 - self.beta1)
-                v.mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
-                scale = (v / (1 - self.beta2**t)).sqrt_().add_(self.eps)
-                x = problem.clamp(x - lr * m / scale / (1 - self.beta1**t))
+                x = problem.clamp(x - lr * moments.direction(grad))
         except BudgetSpent:
             pass
         return x if self.final == "last" else problem.best()
@@ -63,12 +65,51 @@ class Adam(Optimizer):
         return 2 * self.steps * candidates
 
     def fit(self, problem: Problem) -> Adam:
-        steps = max(1, int(problem.remaining.passes // (2 * problem.candidates)))
-        return Adam(steps, self.lr, self.final, self.beta1, self.beta2, self.eps)
+        return fitted(self, problem, 2 * problem.candidates)
 
 
-def step_sizes(space: Space, lr: Rate) -> Tensor:
-    """(d,) step sizes.
+class Moments:
+    """Adam's running means of a gradient and of its square (algorithm 1)."""
+
+    def __init__(self, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> None:
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.first: Tensor | float = 0.0
+        self.second: Tensor | float = 0.0
+        self.t = 0
+
+    def direction(self, grad: Tensor) -> Tensor:
+        """Takes one gradient; the step to subtract, before it is multiplied by the step size."""
+        self.t += 1
+        self.first = self.beta1 * self.first + (1 - self.beta1) * grad
+        self.second = self.beta2 * self.second + (1 - self.beta2) * grad * grad
+        scale = (self.second / (1 - self.beta2**self.t)).sqrt().add(self.eps)
+        return self.first / scale / (1 - self.beta1**self.t)
+
+
+def positive_rate(lr: Rate) -> Rate:
+    """`lr`, if every number in it is above zero.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for value in lr.values() if isinstance(lr, dict) else [] if lr is None else [lr]:
+        positive("lr", value)
+    return lr
+
+
+def check_names(lr: Rate, variables: Iterable[str]) -> None:
+    """Raises ValueError if a name in `lr` is none of the variables'."""
+    known = list(variables)
+    for name in lr if isinstance(lr, dict) else ():
+        if name not in known:
+            raise ValueError(
+                f"lr: unknown variable '{name}'.{did_you_mean(name, known)} "
+                f"Variables: {', '.join(known)}"
+            )
+
+
+def rates(space: Space, lr: Rate) -> dict[str, float]:
+    """The step size of each variable here that `lr` sets; the others keep their own.
 
     A number sets the variables whose *declared* role is `both`: the class vector's embedding is so
     small that a step meant for z would move it forty times too far.
@@ -76,14 +117,16 @@ def step_sizes(space: Space, lr: Rate) -> Tensor:
     Raises:
         ValueError: a name is not a variable's.
     """
-    if lr is None:
-        return space.steps
+    check_names(lr, space.known)
     if isinstance(lr, dict):
-        unknown = [name for name in lr if name not in space.known]
-        if unknown:
-            raise ValueError(
-                f"lr: unknown variable '{unknown[0]}': expected {', '.join(space.known)}"
-            )
-        here = {name: rate for name, rate in lr.items() if name in space.slices}
-        return space.fill(here, space.steps)
-    return space.fill({v.name: lr for v in space.variables if v.role == "both"}, space.steps)
+        return {name: rate for name, rate in lr.items() if name in space.slices}
+    return {} if lr is None else {v.name: lr for v in space.variables if v.role == "both"}
+
+
+def step_sizes(space: Space, lr: Rate) -> Tensor:
+    """(d,) step sizes: those that `rates` gives, and the variables' own.
+
+    Raises:
+        ValueError: a name is not a variable's.
+    """
+    return space.fill(rates(space, lr), space.steps)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from p2lbench.best import Best
 from p2lbench.budget import BudgetSpent
@@ -26,12 +27,23 @@ class Optimizer(ABC):
 
     `coupled`: do candidates influence each other? `moves`: the roles of the variables it is given.
     `tunable`: the options that `p2lbench tune` chooses, and what values it tries.
+    For the documentation: `source`, where it was published (authors, year, equation or appendix),
+    and `cost`, the passes of one step ("2N per step").
     Instances hold options; a fresh copy runs every stage.
     """
 
     coupled: bool = False
     moves: ClassVar[tuple[Role, ...]] = ("both", "gradient", "search")
     tunable: ClassVar[Mapping[str, Tunable]] = {}
+    source: ClassVar[str] = ""
+    cost: ClassVar[str] = ""
+
+    def check(self, variables: Collection[str]) -> None:  # noqa: B027 (optional)
+        """Called while a suite is checked, with the names of all its generators' variables.
+
+        Raises:
+            ValueError: an option names something else. The message begins with the option's name.
+        """
 
     def load(self) -> None:  # noqa: B027 (optional)
         """Import what takes long to import: it is called before the clock starts."""
@@ -58,7 +70,7 @@ class AskTell(Optimizer):
 
     coupled: bool = True
     moves: ClassVar[tuple[Role, ...]] = ("both", "search")
-    takes_moved: ClassVar[bool] = False
+    takes_moved: bool = False
     steps: int | None = None
     problem: Problem
 
@@ -150,6 +162,22 @@ class AskTell(Optimizer):
             f"{UNBOUNDED_PASSES} passes per candidate"
         )
         return inf, UNBOUNDED_PASSES * problem.candidates
+
+
+AnyOptimizer = TypeVar("AnyOptimizer", bound=Optimizer)
+
+
+def fitted(optimizer: AnyOptimizer, problem: Problem, cost: int) -> AnyOptimizer:
+    """A copy with as many `steps` of `cost` passes as what is left pays for, but at least one.
+
+    Itself if passes are not limited.
+    """
+    left = problem.remaining.passes
+    if left == inf:
+        return optimizer
+    scaled: Any = copy.copy(optimizer)
+    scaled.steps = max(1, int(left // cost))
+    return scaled  # type: ignore[no-any-return]
 
 
 def whole(name: str, value: int, least: int = 1) -> int:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from p2lbench.budget import BudgetSpent
 from p2lbench.optimizers.adam import RATES, Adam, Rate
 from p2lbench.optimizers.base import AskTell, Optimizer, whole
-from p2lbench.optimizers.cma import CMA, SIGMAS, Final
+from p2lbench.optimizers.cma import CMA, SIGMAS, Final, Variant
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Basin(Optimizer):
     """
 
     coupled = True
+    source = "Wampler and Popović 2009; the paper, Algorithm 1, lines 13-23"
+    cost = "population x (2 inner_steps + 1) per outer step, 2N per final step"
 
     def __init__(
         self,
@@ -55,6 +58,10 @@ class Basin(Optimizer):
         self.outer_steps, self.inner_steps = whole("outer_steps", outer_steps), inner_steps
         self.final_steps = whole("final_steps", final_steps, 0)
         whole("inner_steps", inner_steps)
+
+    def check(self, variables: Collection[str]) -> None:
+        self.outer.check(variables)
+        self.inner.check(variables)
 
     def load(self) -> None:
         self.outer.load()
@@ -138,21 +145,27 @@ class Basin(Optimizer):
         return search + self._refinement(candidates)
 
     def fit(self, problem: Problem) -> Basin:
+        """As many outer steps as leave the final ones what they planned.
+
+        Where that is none, or less than the final ones cost, the budget is shared in proportion,
+        and if that pays for no outer step, all of it goes to the final ones.
+        """
+        left, refine = problem.remaining.passes, self._refinement(problem.candidates)
         planned = self.passes(problem.space, problem.candidates)
-        refine = self._refinement(problem.candidates)
-        if not planned or planned == refine or problem.remaining.passes <= 2 * refine:
+        if left == inf:
             return self
-        scale = (problem.remaining.passes - refine) / (planned - refine)
-        return Basin(
-            self.outer,
-            self.inner,
-            max(1, int(self.outer_steps * scale)),
-            self.inner_steps,
-            self.final_steps,
-            self.inherit,
-            self.redraw,
-            self.final,
-        )
+        fitted = copy.copy(self)
+        if planned is None:
+            # `_Pace` ends it: a step is one descent at least.
+            fitted.outer_steps = max(1, int(left // (2 * self.inner_steps + 1)))
+            return fitted
+        step = (planned - refine) / self.outer_steps
+        if left > 2 * refine and left - refine >= step:
+            fitted.outer_steps = int((left - refine) // step)
+        elif refine and left * (1 - refine / planned) < step:
+            fitted.outer_steps = 1
+            fitted.final_steps = max(1, int(left // (2 * problem.candidates)))
+        return fitted
 
 
 class _Pace:
@@ -195,6 +208,7 @@ class BasinCMA(Basin):
     """CMA over Adam: 30 draws of 30 steps, then 300 steps, as both codes of the authors do."""
 
     tunable: ClassVar = {"lr": RATES, "sigma": SIGMAS}
+    source = "the paper, Algorithm 1, lines 13-23, and appendix A"
 
     def __init__(
         self,
@@ -205,7 +219,8 @@ class BasinCMA(Basin):
         sigma: float = 1.0,
         population: int | None = None,
         inherit: Literal["points", "losses"] = "points",
+        variant: Variant = "full",
     ) -> None:
         """Options as those of `basin`, `cma` and `adam`."""
-        outer = CMA(None, sigma, population)
+        outer = CMA(None, sigma, population, variant=variant)
         super().__init__(outer, Adam(lr=lr), outer_steps, inner_steps, final_steps, inherit)

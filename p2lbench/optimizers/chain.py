@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
 from p2lbench.optimizers.adam import RATES, Adam, Rate
 from p2lbench.optimizers.base import Optimizer
-from p2lbench.optimizers.cma import CMA, SIGMAS
+from p2lbench.optimizers.cma import CMA, SIGMAS, Variant
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
@@ -19,12 +21,20 @@ if TYPE_CHECKING:
 class Chain(Optimizer):
     """Runs stages in order; a later one's search starts from the mean of what it was handed."""
 
+    source = "a composition: see its stages"
+    cost = "its stages'"
+
     def __init__(self, stages: list[Optimizer]) -> None:
         """`stages`: at least one."""
         if not stages:
             raise ValueError("stages: expected at least one optimizer, got none")
         self.stages = stages
         self.coupled = any(stage.coupled for stage in stages)
+        self._fitted = False
+
+    def check(self, variables: Collection[str]) -> None:
+        for stage in self.stages:
+            stage.check(variables)
 
     def load(self) -> None:
         for stage in self.stages:
@@ -34,9 +44,9 @@ class Chain(Optimizer):
         points, center = problem.start, None
         costs = self._costs(problem.space, problem.candidates)
         for at, stage in enumerate(self.stages):
-            left, rest = problem.remaining, costs[at:]
-            passes, seconds = share(left.passes, rest), time_share(left.seconds, rest)
-            result = problem.run(stage, points, center=center, passes=passes, seconds=seconds)
+            seconds = time_share(problem.remaining.seconds, costs[at:])
+            turn, passes = self._turn(stage, costs[at:], problem)
+            result = problem.run(turn, points, center=center, passes=passes, seconds=seconds)
             points = result.points
             center = points.mean(0)
         return points
@@ -45,22 +55,20 @@ class Chain(Optimizer):
         return total(self._costs(space, candidates))
 
     def fit(self, problem: Problem) -> Chain:
-        costs = self._costs(problem.space, problem.candidates)
-        return Chain(
-            [
-                stage if costs[at] is None else self._fit(stage, at, costs, problem)
-                for at, stage in enumerate(self.stages)
-            ]
-        )
+        """Each stage is fitted when its turn comes, so that what one leaves goes to the next."""
+        fitted = copy.copy(self)
+        fitted._fitted = problem.remaining.passes < inf
+        return fitted
 
-    def _fit(
-        self, stage: Optimizer, at: int, costs: list[int | None], problem: Problem
-    ) -> Optimizer:
-        whole = total(costs)
-        if not whole:
-            return stage
-        passes = int(problem.remaining.passes * (costs[at] or 0) / whole)
-        return stage.fit(problem.stage(stage.moves, passes=passes))
+    def _turn(
+        self, stage: Optimizer, costs: list[int | None], problem: Problem
+    ) -> tuple[Optimizer, float]:
+        """The stage as it runs now, and the passes it may spend."""
+        left = problem.remaining.passes
+        if not self._fitted:
+            return stage, share(left, costs)
+        passes = left * proportions(costs)[0] // 1
+        return stage.fit(problem.stage(stage.moves, passes=passes)), passes
 
     def _costs(self, space: Space, candidates: int) -> list[int | None]:
         return [stage.passes(space, candidates) for stage in self.stages]
@@ -70,6 +78,8 @@ class CMAAdam(Chain):
     """CMA, then Adam from N draws of its last distribution (paper, appendix A: 100 and 500)."""
 
     tunable: ClassVar = {"lr": RATES, "sigma": SIGMAS}
+    source = "the paper, appendix A"
+    cost = "population per step of CMA, 2N per step of Adam"
 
     def __init__(
         self,
@@ -78,9 +88,11 @@ class CMAAdam(Chain):
         lr: Rate = None,
         sigma: float = 1.0,
         population: int | None = None,
+        variant: Variant = "full",
     ) -> None:
         """Options as those of `cma` and `adam`."""
-        super().__init__([CMA(cma_steps, sigma, population), Adam(adam_steps, lr)])
+        cma = CMA(cma_steps, sigma, population, variant=variant)
+        super().__init__([cma, Adam(adam_steps, lr)])
 
 
 def total(costs: list[int | None]) -> int | None:
@@ -89,15 +101,27 @@ def total(costs: list[int | None]) -> int | None:
     return sum(known) if len(known) == len(costs) else None
 
 
+def proportions(costs: list[int | None]) -> list[float]:
+    """What part of a budget each of these gets: an equal part for each whose cost is not known; the
+    others share theirs by their costs."""
+    known = sum(cost or 0 for cost in costs)
+    each = 1 / max(1, sum(cost != 0 for cost in costs))
+    rest = 1 - each * costs.count(None)
+    return [each if c is None else rest * c / known if known else 0.0 for c in costs]
+
+
 def share(left: float, costs: list[int | None]) -> float:
     """What the first of these may spend of what is left: all it planned, or its proportion."""
-    planned = total(costs)
-    if planned is None or planned <= left or not planned:
+    if left == inf or len(costs) == 1:
         return inf
-    return left * (costs[0] or 0) // planned
+    parts, unknown = proportions(costs), costs.count(None)
+    known = sum(cost or 0 for cost in costs)
+    if costs[0] is None:
+        return max(left * parts[0], (left - known) / unknown) // 1
+    kept = left * sum(part for part, cost in zip(parts, costs, strict=True) if cost is None)
+    return inf if known <= left - kept else (left - kept) * costs[0] // known
 
 
 def time_share(left: float, costs: list[int | None]) -> float:
     """The first one's part of the seconds left. How many it needs is not known before."""
-    planned = total(costs)
-    return left * (costs[0] or 0) / planned if planned and len(costs) > 1 else left
+    return left * proportions(costs)[0] if left < inf and len(costs) > 1 else left

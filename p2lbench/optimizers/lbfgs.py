@@ -15,7 +15,7 @@ from math import isfinite, sqrt
 from typing import TYPE_CHECKING, ClassVar
 
 from p2lbench.budget import BudgetSpent
-from p2lbench.optimizers.base import Optimizer, positive, whole
+from p2lbench.optimizers.base import Optimizer, fitted, positive, whole
 from p2lbench.tunable import Range
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class LBFGS(Optimizer):
     """
 
     tunable: ClassVar = {"lr": Range(0.01, 1.0)}
+    source = "Nocedal and Wright 2006, algorithms 7.5, 3.5 and 3.6; the paper, appendix A"
+    cost = "2 per evaluation; a step of one candidate takes one or more"
 
     def __init__(
         self,
@@ -66,6 +68,11 @@ class LBFGS(Optimizer):
                 wishes = {row: runs[row].answer(loss, slope) for row, loss, slope in answers}
                 waiting = {row: wish for row, wish in wishes.items() if wish is not None}
         return torch.stack([run.x for run in runs]).float()
+
+    def fit(self, problem: Problem) -> LBFGS:
+        # As many as one candidate could take if the others had converged at once: who has not is
+        # ended by the budget.
+        return fitted(self, problem, 2)
 
 
 @dataclass

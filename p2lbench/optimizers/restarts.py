@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,11 +24,20 @@ class Restarts(Optimizer):
     The first run begins at the start, every other one at fresh draws from the init.
     """
 
+    source = "multistart: Rinnooy Kan and Timmer 1987"
+    cost = "the inner optimizer's, and N per run"
+
     def __init__(self, inner: Optimizer, restarts: int | None = None) -> None:
         """`restarts`: how many runs in all; as many as the budget allows if not given."""
         self.inner = inner
         self.restarts = None if restarts is None else whole("restarts", restarts)
         self.coupled = inner.coupled
+
+    def check(self, variables: Collection[str]) -> None:
+        self.inner.check(variables)
+
+    def load(self) -> None:
+        self.inner.load()
 
     def minimize(self, problem: Problem) -> Tensor:
         import torch
@@ -66,6 +76,8 @@ class AdamRestarts(Restarts):
     """Adam with restarts: the first thing to compare a costly method with."""
 
     tunable: ClassVar = {"lr": RATES}
+    source = "Kingma and Ba 2015, from many starts"
+    cost = "2N per step, and N per run"
 
     def __init__(self, steps: int = 500, lr: Rate = None, restarts: int | None = None) -> None:
         """Options as those of `adam` and `restarts`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from p2lbench.optimizers.base import AskTell, Optimizer, whole
+from p2lbench.optimizers.base import AskTell, Optimizer, fitted, whole
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 class Start(Optimizer):
     """Returns the start."""
+
+    source = "no method: the floor that every other must beat"
+    cost = "none"
 
     def minimize(self, problem: Problem) -> Tensor:
         return problem.start
@@ -27,6 +30,8 @@ class RandomSearch(AskTell):
     """Best of draws from the init, for each candidate its own."""
 
     coupled = False
+    source = "Brooks 1958"
+    cost = "N per step"
 
     def __init__(self, steps: int | None = None) -> None:
         """`steps`: draws per candidate."""
@@ -42,4 +47,4 @@ class RandomSearch(AskTell):
         return candidates
 
     def fit(self, problem: Problem) -> RandomSearch:
-        return RandomSearch(max(1, int(problem.remaining.passes // problem.candidates)))
+        return fitted(self, problem, problem.candidates)
