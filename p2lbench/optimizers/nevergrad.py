@@ -29,6 +29,8 @@ class Nevergrad(AskTell):
     """
 
     tunable: ClassVar = {"sigma": SIGMAS}
+    source = "Rapin and Teytaud 2018; the paper, figure 14"
+    cost = "population per step, N where it takes one point at a time"
 
     def __init__(
         self,
@@ -42,6 +44,8 @@ class Nevergrad(AskTell):
         self.steps = None if steps is None else whole("steps", steps)
         self.sigma = positive("sigma", sigma)
         self.population = None if population is None else whole("population", population, 2)
+        if population and self._known_width(2) == 1:
+            raise ValueError(f"population: {name} takes one point at a time")
 
     @staticmethod
     def members() -> Mapping[str, str | None]:

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 
 PACKAGES = ("nevergrad", "cma", "numpy", "scipy", "scikit-learn", "bayesian-optimization")
 # How the modules that methods import are called where packages are installed from.
-INSTALLED_AS = {"ax": "ax-platform", "pybobyqa": "Py-BOBYQA", "bayes_optim": "bayes-optim"}
+INSTALLED_AS = {
+    "ax": "ax-platform",
+    "pybobyqa": "Py-BOBYQA",
+    "bayes_optim": "bayes-optim",
+    "ConfigSpace": "smac",
+    "poap": "pySOT",
+}
 WARM = ["p2lbench.optimizers.nevergrad_warm", "p2lbench.optimizers.nevergrad_checks"]
 SILENT_SECONDS = 60.0  # of processor time within one check
 BLOCKED_SECONDS, BLOCKED_SHARE = 20.0, 0.005  # a process that waits for nothing uses no processor

@@ -226,6 +226,11 @@ def test_a_thread_is_stopped_where_it_waits() -> None:
     assert (moved, turns._thread.is_alive()) == ([], False)
 
 
+def test_gradients_are_differences_that_float32_can_show() -> None:
+    p = problem(candidates=1, passes=60)
+    assert float(sphere()(p.run(Nevergrad("SQP")).points)) < 1e-3
+
+
 # What is known of the names.
 
 
@@ -242,8 +247,16 @@ def test_a_name_that_is_known_not_to_work_is_refused_with_the_reason(
         Nevergrad("OnePlusOne")
     with pytest.raises(UserError, match=r"unknown Nevergrad optimizer 'DEE'\. Did you mean 'DE'"):
         Nevergrad("DEE")
-    assert Nevergrad("DE").name == "DE"
+    assert Nevergrad("DE", population=9).name == "DE"
     assert Nevergrad.members() == {"OnePlusOne": "hangs", "DE": None}
+
+
+def test_a_population_of_what_takes_one_point_at_a_time_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known(monkeypatch, OnePlusOne=Finding(population=1))
+    with pytest.raises(ValueError, match="population: OnePlusOne takes one point at a time"):
+        Nevergrad("OnePlusOne", population=9)
 
 
 def test_what_it_lacked_may_have_been_installed_since(monkeypatch: pytest.MonkeyPatch) -> None:
