@@ -303,7 +303,7 @@ class _Reader:
 
     def _check_truths(self, images: Sequence[Found], methods: Sequence[Method]) -> None:
         """Some transforms are of use only where the suite tells the true one."""
-        missing = [found for found in images if not found.image.truth]
+        missing = [found for found in images if not found.truth]
         rows = [*self._read("transforms"), *(method.transform for method in methods)]
         for row in {row.label: row for row in rows}.values() if missing else ():
             parts = [build(spec, self.registry) for spec in row.parts]

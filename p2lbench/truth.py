@@ -34,7 +34,7 @@ def read_truth(written: Mapping[str, Sequence[float]], locate: Locate, registry:
 
 def _check(name: str, values: Sequence[float], transform: Any, locate: Locate) -> None:
     if not transform.dim or len(values) != transform.dim:
-        message = f"'{name}' has {transform.dim} parameters, got {len(values)}"
+        message = f"parameters of '{name}': expected {transform.dim}, got {len(values)}"
         raise UserError(message, locate())
     for k, (value, limits) in enumerate(zip(values, transform.limits or (), strict=False)):
         if not limits[0] <= value <= limits[1]:

@@ -145,8 +145,8 @@ def test_the_truth_decides_the_oracles_cells_and_no_others(tmp_path: Path) -> No
 WRONG = {
     "no truth": (MASKED, "transform 'oracle' needs the truth of 'bag-126'"),
     "a name": ({**MASKED, "truth": {"spatal": [1]}}, "unknown transform 'spatal'"),
-    "a number": ({**MASKED, "truth": {"spatial": [1, 1]}}, "'spatial' has 4 parameters, got 2"),
-    "none": ({**MASKED, "truth": {"none": []}}, "'none' has 0 parameters, got 0"),
+    "a number": ({**MASKED, "truth": {"spatial": [1, 1]}}, "parameters of 'spatial': expected 4, got 2"),
+    "none": ({**MASKED, "truth": {"none": []}}, "parameters of 'none': expected 0, got 0"),
     "limits": (
         {**MASKED, "truth": {"spatial": [9, 1, 0, 0]}},
         "'spatial' expects 0.0625 to 4 here, got 9",
