@@ -145,7 +145,10 @@ def test_the_truth_decides_the_oracles_cells_and_no_others(tmp_path: Path) -> No
 WRONG = {
     "no truth": (MASKED, "transform 'oracle' needs the truth of 'bag-126'"),
     "a name": ({**MASKED, "truth": {"spatal": [1]}}, "unknown transform 'spatal'"),
-    "a number": ({**MASKED, "truth": {"spatial": [1, 1]}}, "parameters of 'spatial': expected 4, got 2"),
+    "a number": (
+        {**MASKED, "truth": {"spatial": [1, 1]}},
+        "parameters of 'spatial': expected 4, got 2",
+    ),
     "none": ({**MASKED, "truth": {"none": []}}, "parameters of 'none': expected 0, got 0"),
     "limits": (
         {**MASKED, "truth": {"spatial": [9, 1, 0, 0]}},
