@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,7 +19,7 @@ from p2lbench.checks import STRICT, Problems, checked, got
 from p2lbench.errors import Place, UserError, did_you_mean
 from p2lbench.images import SUFFIXES, Box, pixel_digest, read_image, read_mask
 from p2lbench.plan import Image
-from p2lbench.yamlfile import Locate, below, decode, display, read_bytes
+from p2lbench.yamlfile import Locate, below, decode, display, nowhere, read_bytes
 
 MAX_MANIFEST = 20_000_000
 COLUMNS = ("file", "class", "mask", "split")
@@ -40,6 +40,7 @@ class _File(BaseModel):
     class_name: str | int | None = Field(None, alias="class")
     mask: str | _Box | None = None
     split: Split | None = None
+    truth: dict[str, list[float]] | None = None
 
 
 class _Folder(BaseModel):
@@ -65,15 +66,22 @@ class Wanted:
     place: Place | None
     mask_place: Place | None
     class_place: Place | None
+    truth: Mapping[str, list[float]] = field(default_factory=dict)
+    truth_locate: Locate = nowhere
 
 
 @dataclass(frozen=True)
 class Found:
-    """A suite's image, and where its class and its mask stand (or should)."""
+    """A suite's image, and where its class and its mask stand (or should).
+
+    `truth`: transform → phi, as written; names are not known here.
+    """
 
     image: Image
     place: Place | None
     mask_place: Place | None
+    truth: Mapping[str, list[float]]
+    truth_locate: Locate
 
 
 def read_images(written: Any, folder: Path, locate: Locate, problems: Problems) -> list[Found]:
@@ -93,7 +101,8 @@ def read_images(written: Any, folder: Path, locate: Locate, problems: Problems) 
     found = []
     for want, name in zip(wanted, _names(wanted, folder, problems), strict=True):
         with problems.catch():
-            found.append(Found(_read(want, name), want.class_place, want.mask_place))
+            places = want.class_place, want.mask_place, want.truth, want.truth_locate
+            found.append(Found(_read(want, name), *places))
     _check_splits(found, problems)
     return found
 
@@ -144,7 +153,8 @@ def _file(entry: _File, folder: Path, locate: Locate) -> list[Wanted]:
     elif entry.mask is not None:
         mask = folder / entry.mask
     places = locate("file"), locate("mask"), locate("class")
-    return [Wanted(folder / entry.file, entry.class_name, mask, entry.split, *places)]
+    truth = entry.truth or {}, below(locate, "truth")
+    return [Wanted(folder / entry.file, entry.class_name, mask, entry.split, *places, *truth)]
 
 
 def _folder(entry: _Folder, folder: Path, locate: Locate) -> list[Wanted]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BACKGROUND = 0.3
 PHI = "phi"
+HELD = "phi_held"  # the parameters that are not searched, where others are
 
 
 class CellObjective:
@@ -49,7 +50,7 @@ class CellObjective:
 
     def images(self, x: Tensor) -> Tensor:
         """G(x): (n, D) → (n, 3, H, W)."""
-        latents = {name: v for name, v in self.space.split(x).items() if name != PHI}
+        latents = {name: v for name, v in self.space.split(x).items() if name not in (PHI, HELD)}
         with untouched(self.generator, x):
             images = self.generator.forward(**latents)
         wanted = (len(x), 3, *self.generator.shape)
@@ -62,7 +63,15 @@ class CellObjective:
 
     def phi(self, x: Tensor) -> Tensor:
         """(n, D) → (n, dim) transform parameters."""
-        return self.space.split(x)[PHI]
+        import torch
+
+        parts = self.space.split(x)
+        if self.transform is None or HELD not in parts:
+            return parts[PHI]
+        held = torch.tensor(self.transform.held, device=x.device)
+        phi = x.new_empty(len(x), len(held))
+        phi[:, held], phi[:, ~held] = parts[HELD], parts[PHI]
+        return phi
 
     def original(self, x: Tensor) -> Tensor:
         """(n,) scores in the target's own frame."""

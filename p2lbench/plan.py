@@ -14,7 +14,7 @@ import p2lbench
 from p2lbench.budget import Budget
 from p2lbench.registry import Origin, Registry
 from p2lbench.seeds import stream
-from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, digest
+from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, canonical, digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,7 @@ class Image:
     mask: Path | tuple[int, int, int, int] | None = None
     mask_digest: str | None = None
     split: str | None = None
+    truth: tuple[tuple[Spec, tuple[float, ...]], ...] = ()  # its true transforms and their phi
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Planned:
     method: Method
     key: str
     classes: tuple[str, ...] | None  # None: the class means nothing to its generator
+    needs_truth: bool  # whether what the suite tells of an image's true transform matters
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ class Plan:
     @cached_property
     def _count(self) -> int:
         pairs = product(self.planned, self.suite.images)
-        return len({(p.key, *_content(p, image)) for p, image in pairs}) * self.suite.repeats
+        contents = {(planned.key, canonical(_content(planned, image))) for planned, image in pairs}
+        return len(contents) * self.suite.repeats
 
     def _entries(self) -> Iterator[tuple[Planned, Image, int, str]]:
         groups: dict[str, list[Planned]] = {}
@@ -142,17 +145,9 @@ class Plan:
                 yield planned, image, repeat, self._id(planned, image, repeat)
 
     def _id(self, planned: Planned, image: Image, repeat: int) -> str:
-        pixels, mask, number = _content(planned, image)
-        return digest(
-            {
-                "method": planned.key,
-                "image": pixels,
-                "mask": mask,
-                "class": number,
-                "seed": self.suite.seed,
-                "repeat": repeat,
-            }
-        )
+        content = _content(planned, image)
+        own = {"method": planned.key, "seed": self.suite.seed, "repeat": repeat}
+        return digest({**content, **own})
 
     def _cell(self, method: Method, image: Image, repeat: int, cell: str) -> Cell:
         suite = self.suite
@@ -245,12 +240,17 @@ def candidate_seed(cell_seed: int, candidate: int) -> int:
     return stream(cell_seed, "candidate", candidate)
 
 
-def _content(planned: Planned, image: Image) -> tuple[str, str | None, int | str | None]:
-    """What of an image decides a cell: pixels, mask, and the class's number."""
-    if planned.classes is None:
-        return image.digest, image.mask_digest, None
-    number = class_index(image.class_name, planned.classes)
-    return image.digest, image.mask_digest, number
+def _content(planned: Planned, image: Image) -> dict[str, Any]:
+    """What of an image decides a cell: pixels, mask, the class's number, where used the truth."""
+    classes = planned.classes
+    number = None if classes is None else class_index(image.class_name, classes)
+    truth = {"truth": [[spec.plain(), list(values)] for spec, values in image.truth]}
+    return {
+        "image": image.digest,
+        "mask": image.mask_digest,
+        "class": number,
+        **(truth if planned.needs_truth else {}),
+    }
 
 
 def _planned(
@@ -262,18 +262,22 @@ def _planned(
 ) -> Planned:
     from p2lbench.options import build
 
+    parts = [build(spec, plugins.registry) for spec in method.transform.parts]
+    needs_truth = any(getattr(part, "needs_truth", False) for part in parts)
+    truths = [spec for image in suite.images for spec, _ in image.truth] if needs_truth else []
     key = digest(
         {
             **common,
             "method": method.plain(),
             "mask_scoring": mask_scoring(suite, method),
             "weights": _weights(method, plugins, hashes),
-            "origins": _origins(method, plugins),
+            "origins": _origins([method, *truths], plugins),
         }
     )
     generator = build(method.generator.spec, plugins.registry)
     conditional = getattr(generator, "conditional", False)
-    return Planned(method, key, tuple(generator.classes) if conditional else None)
+    classes = tuple(generator.classes) if conditional else None
+    return Planned(method, key, classes, needs_truth)
 
 
 def specs(value: Any) -> Iterator[Spec]:
@@ -309,11 +313,11 @@ def weights_named(value: Any, registry: Registry) -> Iterator[str]:
         yield from getattr(build(spec, registry), "weights", ())
 
 
-def _origins(method: Method, plugins: Plugins) -> list[dict[str, str | None]]:
+def _origins(used: Any, plugins: Plugins) -> list[dict[str, str | None]]:
     """Versions of p2lbench and of exactly those plugins that a method uses."""
     reported = [r.origin for r in plugins.reports if r.origin.name == "p2lbench"]
     found = {(reported or [Origin("p2lbench", p2lbench.__version__)])[0]}
-    for spec in specs(method):
+    for spec in specs(used):
         found.add(plugins.registry.find(spec.kind, spec.name)[0].origin)
     return sorted(map(_origin, found), key=digest)
 

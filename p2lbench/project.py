@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import p2lbench
 from p2lbench.errors import Skip
 from p2lbench.images import fit
 from p2lbench.models import Models
-from p2lbench.objective import PHI, CellObjective, inverted
+from p2lbench.objective import HELD, PHI, CellObjective, inverted
 from p2lbench.optimizers.base import Optimizer
 from p2lbench.plan import Cell, Task, class_index
 from p2lbench.problem import Problem
@@ -150,18 +151,17 @@ def prepare(task: Task, models: Models) -> Setting:
     cell, method = task.cell, task.cell.method
     generator: Generator = models.get(method.generator.spec)
     target, mask = target_tensors(task, generator.shape, models.device)
-    transform = _transform(cell, models)
+    transform = _transform(cell, generator, models)
     search = method.transform.search
     sigma = 1.0 if search is None else search.sigma
-    phi = [] if transform is None else [_phi_variable(transform, mask, generator, sigma)]
+    phi = [] if transform is None else _phi_variables(transform, mask, generator, sigma)
     roles: dict[str, Role] = dict(cell.roles)  # type: ignore[arg-type]
     space = Space([*generator.variables, *phi], roles, models.device)
     terms = [(models.get(spec), weight) for spec, weight in method.loss.terms]
     hard = cell.mask_scoring == "hard"
     objective = CellObjective(generator, space, terms, target, mask, transform, hard)
     mean, std = space.mean, space.std
-    if phi:
-        std = space.fill({PHI: 0.0}, std)
+    std = space.fill(dict.fromkeys((variable.name for variable in phi), 0.0), std)
     rng = np.random.Generator(np.random.Philox(stream(cell.seed, "init")))
     forwards = 0
     for variable, spec in method.init.parts:
@@ -206,21 +206,37 @@ def _with(
     return space.fill(means, mean), space.fill(deviations, std)
 
 
-def _transform(cell: Cell, models: Models) -> Transform | None:
-    parts = [models.fresh(spec) for spec in cell.method.transform.parts]
+def _transform(cell: Cell, generator: Generator, models: Models) -> Transform | None:
+    parts: list[Transform] = [models.fresh(spec) for spec in cell.method.transform.parts]
+    truth = [(models.fresh(spec), values) for spec, values in cell.image.truth]
+    for part in (*parts, *(true for true, _ in truth)):
+        part.fill = generator.fill
+    for part in parts:
+        part.truth = truth
     parts = [part for part in parts if part.dim]
     return None if not parts else parts[0] if len(parts) == 1 else Composed(parts)
 
 
-def _phi_variable(
+def _phi_variables(
     transform: Transform, mask: Tensor, generator: Generator, sigma: float
-) -> Variable:
-    """phi around phi0; a search spreads it by `sigma` in units of the transform's scale."""
+) -> list[Variable]:
+    """phi around phi0; a search spreads it by `sigma` in units of the transform's scale.
+
+    Parameters that are held beside searched ones are a variable of their own: no search sees it.
+    """
     import torch
 
     start = transform.initial(mask, generator).to(mask.device)
-    scale = sigma * torch.tensor(transform.scale, device=mask.device)
-    return Variable(PHI, (transform.dim,), start, scale, step=0.01, role="search")
+    scale = sigma * start.new_tensor(transform.scale)
+    limits = start.new_tensor(transform.limits or [(-inf, inf)] * transform.dim)
+    held = torch.tensor(transform.held, device=mask.device)
+    kinds: list[tuple[str, Tensor, Role]] = [(PHI, ~held, "search"), (HELD, held, "frozen")]
+    if len(set(transform.held)) < 2:
+        kinds = [(PHI, torch.ones_like(held), "search")]
+    return [
+        Variable(name, (int(own.sum()),), start[own], scale[own], tuple(limits[own].T), 0.01, role)
+        for name, own, role in kinds
+    ]
 
 
 def _search(problem: Problem, optimizer: Optimizer, cell: Cell, models: Models) -> Tensor:

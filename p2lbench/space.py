@@ -19,7 +19,8 @@ class Variable:
     """One input of a generator (z, c, …) or of a transform (phi).
 
     `mean` and `std` are the prior's, numbers or tensors of `shape`; `bound` is the largest
-    magnitude, a (low, high) pair, or None; `step` the gradient methods' own step size.
+    magnitude, a (low, high) pair of numbers or tensors, or None; `step` the gradient methods' own
+    step size.
     `role` is who may move it: gradients and search (`both`), gradients alone, search alone, nobody.
     """
 
@@ -27,7 +28,7 @@ class Variable:
     shape: tuple[int, ...]
     mean: float | Tensor = 0.0
     std: float | Tensor = 1.0
-    bound: float | tuple[float, float] | None = None
+    bound: float | tuple[float | Tensor, float | Tensor] | None = None
     step: float = 0.05
     role: Role = "both"
 
@@ -37,7 +38,7 @@ class Variable:
         return prod(self.shape)
 
     @property
-    def limits(self) -> tuple[float, float]:
+    def limits(self) -> tuple[float | Tensor, float | Tensor]:
         """(low, high), infinite where unbounded."""
         if self.bound is None:
             return -inf, inf

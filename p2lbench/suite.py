@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from p2lbench.plugins import Plugins
 from p2lbench.rules import Rules, check_effect
 from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, TransformChain, WeightedLoss
 from p2lbench.suitefile import Role, Written, find, shipped, validated
+from p2lbench.truth import read_truth
 from p2lbench.tuning.entries import entries
 from p2lbench.tuning.spaces import Asked, read_spaces
 from p2lbench.variables import Variables
@@ -229,6 +230,7 @@ class _Reader:
         metrics = rows.pop("metrics")
         include = self._rules(rows, without_init)
         self._check_variables(include)
+        self._check_truths(images, include)
         return {
             **rows,
             "images": tuple(f.image for f in images if f.image.split != TUNE),
@@ -326,7 +328,26 @@ class _Reader:
         if "images" in self.bad:
             return []
         locate = self.document.within("images")
-        return read_images(self.written.images, self.folder, locate, self.problems)
+        found = read_images(self.written.images, self.folder, locate, self.problems)
+        return [self._with_truth(image) for image in found]
+
+    def _with_truth(self, found: Found) -> Found:
+        with self.problems.catch():
+            truth = read_truth(found.truth, found.truth_locate, self.registry)
+            return replace(found, image=replace(found.image, truth=truth))
+        return found
+
+    def _check_truths(self, images: Sequence[Found], methods: Sequence[Method]) -> None:
+        """Some transforms are of use only where the suite tells the true one."""
+        missing = [found for found in images if not found.truth]
+        rows = [*self._read("transforms"), *(method.transform for method in methods)]
+        for row in {row.label: row for row in rows}.values() if missing else ():
+            parts = [build(spec, self.registry) for spec in row.parts]
+            if any(getattr(part, "needs_truth", False) for part in parts):
+                first = missing[0]
+                message = f"transform '{row.label}' needs the truth of '{first.image.name}'"
+                advice = "add for example `truth: {spatial: [1, 1, 0.25, 0]}`"
+                self.problems.add(UserError(f"{message}: {advice}", first.truth_locate()))
 
     def _check_classes(self, images: Sequence[Found], without_init: frozenset[str]) -> None:
         needing = [row.label for row in self._read("inits") if self._needs_class(row)]

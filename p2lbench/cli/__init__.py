@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from p2lbench import __version__
-from p2lbench.cli import doctor, lists, plugins, results, run, tune, weights
+from p2lbench.cli import doctor, lists, objects, plugins, results, run, tune, weights
 from p2lbench.cli.common import STATE, complain
 from p2lbench.errors import P2LBenchError
 
@@ -28,6 +28,7 @@ app.command("validate")(run.validate)
 app.command("tune")(tune.tune)
 app.command("leaderboard")(results.leaderboard)
 app.command("list")(lists.list_)
+app.command("measure-objects")(objects.measure_objects)
 app.command("doctor")(doctor.doctor)
 app.add_typer(plugins.app, name="plugins", help="What is plugged in.")
 app.add_typer(weights.app, name="weights", help="The files that networks need.")

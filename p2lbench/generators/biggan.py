@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from p2lbench.generators.base import Generator
+from p2lbench.generators.base import Generator, ObjectStats
 from p2lbench.space import Variable
 from p2lbench.zoo.fmnist import CLASSES
 
@@ -66,6 +66,7 @@ class BigGANFashionMNIST(BigGAN):
     size = (32, 32)
     classes = tuple(CLASSES)
     fill = -1.0
+    object_stats = ObjectStats((0.5, 0.5), (0.875, 0.844))  # p2lbench measure-objects biggan-fmnist
     weights = ("biggan-fmnist",)
     default_loss = {"l1": 1.0, "percep-fmnist": 10.0}  # noqa: RUF012 (never changed)
     default_metrics = ("percep-fmnist", "percep-fmnist-heldout")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,11 +17,24 @@ class Transform(ABC):
 
     `dim`: how many parameters. `scale`: the spread of each in a search (paper: phi ~ N(phi0,
     0.1 I), so sigma 0.316 in units of 1). `searched`: whether the paper's search runs over it, or
-    phi0 is kept.
+    phi0 is kept. `limits`: (low, high) of each parameter, or None; points are clamped to them.
+
+    The runner sets `fill`, the generator's value of what lies outside its images, and `truth`, the
+    transforms and their phi that the suite tells of the image, in order; `needs_truth` refuses
+    suites with an image of which it tells none.
     """
 
     dim: int
     searched: bool = True
+    limits: tuple[tuple[float, float], ...] | None = None
+    needs_truth: bool = False
+    fill: float = 0.0
+    truth: Sequence[tuple[Transform, Sequence[float]]] = ()
+
+    @property
+    def held(self) -> tuple[bool, ...]:
+        """Which parameters stay at phi0."""
+        return (not self.searched,) * self.dim
 
     @property
     def scale(self) -> tuple[float, ...]:
@@ -37,8 +51,18 @@ class Transform(ABC):
 
     @abstractmethod
     def apply(self, images: Tensor, phi: Tensor) -> Tensor:
-        """T: (1 or n, C, H, W) images and (n, dim) phi → (n, C, H, W); differentiable."""
+        """T: (1 or n, C, H, W) images and (n, dim) phi → (n, C, H, W); differentiable.
+
+        One channel is a mask, three are an image.
+        """
 
     @abstractmethod
     def invert(self, images: Tensor, phi: Tensor) -> Tensor:
         """T⁻¹: (n, C, H, W) images and (n, dim) phi → (n, C, H, W)."""
+
+    def clamped(self, phi: Tensor) -> Tensor:
+        """(n, dim) phi within the limits."""
+        if self.limits is None:
+            return phi
+        low, high = phi.new_tensor(self.limits).T
+        return phi.clamp(min=low, max=high)

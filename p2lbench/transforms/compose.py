@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING
 
 from p2lbench.transforms.base import Transform
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from p2lbench.generators.base import Generator
 
 
+FREE = ((-inf, inf),)
+
+
 class Composed(Transform):
     """Applied in order, inverted in reverse; phi is theirs side by side."""
 
@@ -20,6 +24,11 @@ class Composed(Transform):
         self.parts = tuple(parts)
         self.dim = sum(part.dim for part in parts)
         self.searched = any(part.searched for part in parts)
+        self.limits = tuple(limit for part in parts for limit in part.limits or FREE * part.dim)
+
+    @property
+    def held(self) -> tuple[bool, ...]:
+        return tuple(held for part in self.parts for held in part.held)
 
     @property
     def scale(self) -> tuple[float, ...]:

@@ -1,0 +1,168 @@
+"""Built-in transforms through whole cells, and the truth that a suite tells of an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from e2e.kit import PHOTOS, called, ran_inline, records, written
+from safetensors.torch import load
+
+from p2lbench.record import Record
+from p2lbench.transforms.spatial import Spatial
+
+SEARCH = {"search": {"outer_steps": 2, "inner_steps": 1}}
+PHOTO = str(PHOTOS / "bag-126.png")
+MASKED = {"file": PHOTO, "mask": {"box": [4, 8, 20, 24]}}
+TRUE = {**MASKED, "truth": {"spatial": [1, 1, 0.25, 0], "color": [0.8]}}
+# The tiny generator with objects of a known place.
+STATS = """
+from p2lbench.api import ObjectStats, hookimpl
+from tiny import Tiny
+
+class Aligned(Tiny):
+    fill = -1.0
+    object_stats = ObjectStats((0.5, 0.5), (0.75, 0.75))
+
+@hookimpl
+def register_generators(register):
+    register("aligned", Aligned)
+"""
+
+
+def ran(folder: Path, **keys: Any) -> dict[str, Record]:
+    """Cells by transform."""
+    keys = {"images": [MASKED], "optimizers": [{"adam": {"steps": 1}}], **keys}
+    plugin = STATS.replace("from tiny import Tiny", _tiny())
+    outcome, _ = ran_inline(written(folder, plugin, generators=["aligned"], **keys))
+    return {key[2]: record for key, record in records(outcome.folder).items()}
+
+
+def _tiny() -> str:
+    from e2e.kit import TINY
+
+    return TINY.partition("@hookimpl")[0]
+
+
+def phi(record: Record, name: str = "phi") -> torch.Tensor:
+    return load(record.latents)[name]
+
+
+EVERY = ["color", "brightness", "contrast", "saturation", "gamma", "hue", "rotation", "perspective"]
+
+
+def test_every_transform_runs(tmp_path: Path) -> None:
+    names = ["spatial", *EVERY, "spatial+color", "prealign+color", "rotation+spatial+hue"]
+    found = ran(tmp_path, transforms=["none", "prealign", *({name: SEARCH} for name in names)])
+    assert {name: r.status for name, r in found.items() if r.status != "ok"} == {}
+    assert set(found) == {"none", "prealign", *names}
+    for name in names:
+        assert phi(found[name]).unique(dim=0).shape[0] == 1  # CMA's mean, for every candidate
+        assert phi(found[name]).isfinite().all()
+
+
+def test_prealign_holds_phi0_and_costs_nothing(tmp_path: Path) -> None:
+    found = ran(tmp_path, transforms=["none", "prealign", {"spatial": SEARCH}])
+    # A box of half the image's height and width, centred at (0.5, 0.375), into three quarters.
+    expected = torch.tensor([2 / 3, 2 / 3, -0.25, 0.0])
+    torch.testing.assert_close(phi(found["prealign"]), expected.expand(2, -1))
+    assert found["prealign"].ledger["passes"] == found["none"].ledger["passes"]
+    assert not phi(found["spatial"]).equal(phi(found["prealign"]))
+
+
+def test_beside_prealign_only_the_rest_is_searched(tmp_path: Path) -> None:
+    found = ran(tmp_path, transforms=["none", {"prealign+color": SEARCH}, "prealign"])
+    both = found["prealign+color"]
+    assert phi(both, "phi_held").equal(phi(found["prealign"]))
+    assert phi(both).shape == (2, 1)
+    assert (phi(both) != 1).all()
+    # One column: CMA draws 4 points, each descended by a step and then evaluated, twice.
+    extra = both.ledger["passes"] - found["none"].ledger["passes"]
+    assert extra == 2 * 4 * (2 * 1 + 1)
+
+
+def test_scored_again_it_gives_the_same_numbers(tmp_path: Path) -> None:
+    keys = {"transforms": [{"prealign+color": SEARCH}]}
+    first = ran(tmp_path, metrics=["l1"], **keys)["prealign+color"]
+    again = ran(tmp_path, metrics=["l1", "l2"], **keys)["prealign+color"]
+    assert again.latents == first.latents
+    assert again.metrics["original"]["l1"] == first.metrics["original"]["l1"]
+    assert "l2" in again.metrics["aligned"]
+
+
+def test_without_a_mask_prealign_is_skipped_and_spatial_starts_at_the_identity(
+    tmp_path: Path,
+) -> None:
+    frozen = {"spatial": {"search": {"outer_steps": 1, "inner_steps": 1, "sigma": 1e-6}}}
+    found = ran(tmp_path, images=[PHOTO], transforms=["prealign", frozen])
+    assert found["prealign"].status == "skipped"
+    assert "the image has no mask" in found["prealign"].reason
+    near = Spatial().identity().expand(2, -1)
+    torch.testing.assert_close(phi(found["spatial"]), near, atol=1e-4, rtol=0)
+
+
+def test_outside_of_its_view_the_image_is_the_generators_background(tmp_path: Path) -> None:
+    """In the stored pictures, too."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    truth = {"spatial": [1, 1, 0.5, 0]}
+    found = ran(tmp_path, images=[{**MASKED, "truth": truth}], transforms=["oracle"])
+    picture = np.asarray(Image.open(io.BytesIO(found["oracle"].images)))
+    # The view begins a quarter of the image from the left; two candidates of 8 pixels.
+    assert (picture[:, [0, 1, 8, 9]] == 0).all()
+    assert (picture[:, 2:8] != 0).any()
+
+
+def test_the_oracle_holds_the_truth(tmp_path: Path) -> None:
+    found = ran(tmp_path, images=[TRUE], transforms=["oracle", "prealign"])
+    expected = torch.tensor([1, 1, 0.25, 0, 0.8])
+    torch.testing.assert_close(phi(found["oracle"]), expected.expand(2, -1))
+
+
+def planned(folder: Path, image: dict[str, Any], transform: str) -> str:
+    from p2lbench import suite
+    from p2lbench.plan import plan
+
+    file = written(folder, images=[image], transforms=[transform], optimizers=["none"])
+    checked, plugins = suite.load(file)
+    (cell,) = plan(checked, plugins).cells()
+    return cell.id
+
+
+def test_the_truth_decides_the_oracles_cells_and_no_others(tmp_path: Path) -> None:
+    other = {**TRUE, "truth": {"spatial": [1, 1, 0.26, 0], "color": [0.8]}}
+    swapped = {**TRUE, "truth": {"color": [0.8], "spatial": [1, 1, 0.25, 0]}}
+    ids = [planned(tmp_path, image, "oracle") for image in (TRUE, other, swapped)]
+    assert len(set(ids)) == 3
+    assert len({planned(tmp_path, image, "spatial") for image in (TRUE, MASKED)}) == 1
+
+
+WRONG = {
+    "no truth": (MASKED, "transform 'oracle' needs the truth of 'bag-126'"),
+    "a name": ({**MASKED, "truth": {"spatal": [1]}}, "unknown transform 'spatal'"),
+    "a number": (
+        {**MASKED, "truth": {"spatial": [1, 1]}},
+        "parameters of 'spatial': expected 4, got 2",
+    ),
+    "none": ({**MASKED, "truth": {"none": []}}, "parameters of 'none': expected 0, got 0"),
+    "limits": (
+        {**MASKED, "truth": {"spatial": [9, 1, 0, 0]}},
+        "'spatial' expects 0.0625 to 4 here, got 9",
+    ),
+    "a type": ({**MASKED, "truth": {"spatial": "x"}}, "truth.spatial"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_truth_is_refused_with_its_place(tmp_path: Path, case: str) -> None:
+    image, message = WRONG[case]
+    file = written(tmp_path, images=[image], transforms=["oracle"])
+    done = called("validate", file)
+    assert done.code == 2
+    assert message in done.err
+    assert f"{file}:" in done.err
