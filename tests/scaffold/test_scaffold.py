@@ -55,7 +55,7 @@ def test_it_writes_a_whole_distribution(tmp_path: Path, variant: str) -> None:
         assert text == "" or text.endswith("\n"), name
     assert not forbidden_imports(folder)
     for command in commands(folder):
-        assert command.startswith(("p2lbench ", "pip install -e '.[test]'", "pytest "))
+        assert command.startswith(("p2lbench ", "pip install -e '.[test]'", "pytest"))
 
 
 OURS = f"--config={ROOT / 'pyproject.toml'}"
