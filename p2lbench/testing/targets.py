@@ -120,9 +120,11 @@ def _registered(
         if report.error:
             raise PluginError(f"plugin '{report.name}' does not load: {report.error}")
     texts = [text.partition(": ") for report in reports for text in report.registered]
-    pairs = [(k, name) for k, _, name in texts if kind in (None, singular(k))]
+    # Weights, which it may register besides, keep no contract.
+    known = [(k, name) for k, _, name in texts if k in KINDS]
+    pairs = [(k, name) for k, name in known if kind in (None, singular(k))]
     if not pairs:
-        raise UserError(f"it registers no {kind}")
+        raise UserError(f"it registers no {kind or 'plugin that could be checked'}")
     if settings and len(pairs) > 1:
         names = ", ".join(name for _, name in pairs)
         raise UserError(f"--set: expected one plugin, got {names}: name one, with --plugin FILE")

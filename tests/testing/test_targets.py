@@ -123,3 +123,21 @@ def test_settings_are_for_one_plugin(two: Path) -> None:
         find(str(two), settings=["steps=4"])
     with pytest.raises(UserError, match="it registers no loss"):
         find(str(two), kind="loss")
+
+
+WEIGHTS = """
+from p2lbench.api import Weights, hookimpl
+
+@hookimpl
+def register_weights(register):
+    digest = 64 * "0"
+    register(Weights("demo", "demo.pth", "https://example.org/", 1, digest, "none", "a test"))
+"""
+
+
+def test_weights_are_no_plugin_to_check(two: Path, tmp_path: Path) -> None:
+    two.write_text(TWO + WEIGHTS)
+    assert [target.name for target in find(str(two))] == ["prior", "stay"]
+    (tmp_path / "alone.py").write_text(WEIGHTS)
+    with pytest.raises(UserError, match="it registers no plugin that could be checked"):
+        find(str(tmp_path / "alone.py"))
