@@ -90,6 +90,8 @@ class Instance:
             stack.enter_context(_replaced(cma.CMAOptions.defaults(), "seed", float("nan")))
             # Its metamodels convert arrays of one value, which NumPy refuses from 2.4 on.
             stack.enter_context(_replaced(vars(metamodel), "float", _scalar))
+            # Each search of theirs ends after 20 s, which no second run would repeat.
+            stack.enter_context(_replaced(vars(metamodel), "callbacks", _untimed()))
             stack.enter_context(_replaced(vars(recastlib), "scipyoptimize", _scipy()))
             yield
 
@@ -107,6 +109,17 @@ def _replaced(table: dict[str, Any], key: str, value: Any) -> Iterator[None]:
     finally:
         del table[key]
         table.update(before)
+
+
+@cache
+def _untimed() -> SimpleNamespace:
+    """Nevergrad's callbacks without the one that looks at the clock."""
+
+    def never(optimizer: Any) -> None:
+        pass
+
+    timer = SimpleNamespace(timer=lambda seconds: never)
+    return SimpleNamespace(EarlyStopping=timer)
 
 
 @cache
