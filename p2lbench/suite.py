@@ -13,13 +13,12 @@ from p2lbench import plugins as plugins_module
 from p2lbench import weights
 from p2lbench.axes import NONE, Axes, Row, read_axis
 from p2lbench.budget import Budget
-from p2lbench.checks import Problems, got
+from p2lbench.checks import Problems
 from p2lbench.errors import Place, PluginError, SuiteErrors, UserError, did_you_mean
-from p2lbench.generators.base import Generator
+from p2lbench.imagechecks import ImageChecks, is_conditional
 from p2lbench.imagelist import TUNE, Found, read_images
-from p2lbench.images import fit, read_image, read_mask
 from p2lbench.options import UnknownName, build
-from p2lbench.plan import Image, class_index, weights_named
+from p2lbench.plan import Image, weights_named
 from p2lbench.plugins import Plugins
 from p2lbench.rules import Rules, check_effect
 from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, TransformChain, WeightedLoss
@@ -222,15 +221,16 @@ class _Reader:
         images = self._images()
         self._axis("inits", self.written.inits or self._default_inits(images))
         without_init = self._without_init()
-        self._check_classes(images, without_init)
-        self._check_masks(images)
+        checks = ImageChecks(images, self._generators(), self.registry, self.problems)
+        checks.classes(self._read("inits"), without_init)
+        checks.masks()
         self._check_roles()
         self._check_tuned_on()
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
         include = self._rules(rows, without_init)
         self._check_variables(include)
-        self._check_truths(images, include)
+        checks.truths([*self._read("transforms"), *(method.transform for method in include)])
         return {
             **rows,
             "images": tuple(f.image for f in images if f.image.split != TUNE),
@@ -316,7 +316,7 @@ class _Reader:
         return ["ground-truth" if with_class else "predicted"]
 
     def _conditional(self) -> list[tuple[Named, Any]]:
-        return [(row, g) for row, g in self._generators() if getattr(g, "conditional", False)]
+        return [(row, g) for row, g in self._generators() if is_conditional(g)]
 
     def _without_init(self) -> frozenset[str]:
         if self.written.inits is not None:
@@ -336,47 +336,6 @@ class _Reader:
             truth = read_truth(found.truth, found.truth_locate, self.registry)
             return replace(found, image=replace(found.image, truth=truth))
         return found
-
-    def _check_truths(self, images: Sequence[Found], methods: Sequence[Method]) -> None:
-        """Some transforms are of use only where the suite tells the true one."""
-        missing = [found for found in images if not found.truth]
-        rows = [*self._read("transforms"), *(method.transform for method in methods)]
-        for row in {row.label: row for row in rows}.values() if missing else ():
-            parts = [build(spec, self.registry) for spec in row.parts]
-            if any(getattr(part, "needs_truth", False) for part in parts):
-                first = missing[0]
-                message = f"transform '{row.label}' needs the truth of '{first.image.name}'"
-                advice = "add for example `truth: {spatial: [1, 1, 0.25, 0]}`"
-                self.problems.add(UserError(f"{message}: {advice}", first.truth_locate()))
-
-    def _check_classes(self, images: Sequence[Found], without_init: frozenset[str]) -> None:
-        needing = [row.label for row in self._read("inits") if self._needs_class(row)]
-        conditional = [pair for pair in self._conditional() if pair[0].label not in without_init]
-        for found in images:
-            given = found.image.class_name
-            for row, generator in conditional:
-                if given is None and needing:
-                    message = f"init '{needing[0]}' needs the class of '{found.image.name}'"
-                    self._class_error(f"{message}: add `class:`.", generator, found)
-                    break
-                if given is not None and class_index(given, generator.classes) is None:
-                    close = did_you_mean(str(given), generator.classes)
-                    message = f"generator '{row.label}' has no class {got(given)}.{close}"
-                    self._class_error(message, generator, found)
-
-    def _check_masks(self, images: Sequence[Found]) -> None:
-        """A generator sees the central part of a photo; some of the mask must be in it."""
-        sizes = {row.label: g.shape for row, g in self._generators() if isinstance(g, Generator)}
-        for found in images:
-            mask = found.image.mask
-            if mask is None or not sizes:
-                continue
-            values = read_mask(mask, read_image(found.image.file).shape[:2])
-            for label, size in sizes.items():
-                if not bool((fit(values, size) > 0.5).any()):
-                    message = f"no foreground is left in the central part that '{label}' sees"
-                    advice = f"which is {size[1]} to {size[0]}: crop the photo around its object"
-                    self.problems.add(UserError(f"{message}, {advice}", found.mask_place))
 
     def _check_tuned_on(self) -> None:
         name, known = self.written.tuned_on, [row.label for row in self._read("metrics")]
@@ -417,16 +376,6 @@ class _Reader:
         stated = [getattr(generator, "variable_names", ()) for _, generator in self._generators()]
         known = dict.fromkeys([*(name for names in stated for name in names), "phi"])
         return [*known] if all(stated) else []
-
-    def _class_error(self, message: str, generator: Any, found: Found) -> None:
-        names = tuple(generator.classes)
-        listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        expected = f" Expected 0 to {len(names) - 1}, or one of: {listed}" if names else ""
-        self.problems.add(UserError(message + expected, found.place))
-
-    def _needs_class(self, init: InitMap) -> bool:
-        instances = [build(spec, self.registry) for _, spec in init.parts]
-        return any(getattr(instance, "needs_class", False) for instance in instances)
 
     def _reference(self) -> Path | None:
         if self.written.reference is None:
