@@ -282,7 +282,8 @@ def test_list_takes_plugin_files_and_shows_options(tmp_path: Path) -> None:
     path = file(tmp_path, "print('noise')\n" + GOOD.replace('    register("lazy"', "    #"))
     done = called("list", "optimizers", "-v", "--json", "--plugin", path)
     rows = {row["name"]: row for row in done.json}
-    assert rows["kind:<Name>"]["options"] == [{"name": "steps", "type": "int", "default": "1"}]
+    (option,) = rows["kind:<Name>"]["options"]
+    assert option == {"name": "steps", "type": "int", "default": "1", "tuned": None}
     assert {option["name"] for option in rows["adam"]["options"]} >= {"steps", "lr"}
     assert "noise" in done.err
 

@@ -57,8 +57,8 @@ def new(
         emit({"folder": str(folder), "files": files, "next": commands})
         return
     show(_tree(scaffold, folder))
-    lines = "\n".join(f"  {command}" for command in commands)
-    show(Text(f"\nIt works as it is. Next:\n\n{lines}"))
+    # Not wrapped, so that each can be copied.
+    typer.echo("\n".join(["", "It works as it is. Next:", "", *(f"  {c}" for c in commands)]))
 
 
 def _next(scaffold: Scaffold, folder: Path) -> list[str]:
