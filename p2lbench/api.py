@@ -11,7 +11,7 @@ from __future__ import annotations
 from p2lbench.budget import Budget, BudgetSpent, StageOver
 from p2lbench.errors import Skip, UserError
 from p2lbench.generators.base import Generator, ObjectStats
-from p2lbench.hookspecs import hookimpl
+from p2lbench.hookspecs import Register, hookimpl
 from p2lbench.inits.base import Init
 from p2lbench.losses.base import Loss, protocol
 from p2lbench.optimizers.base import AskTell, Optimizer
@@ -29,6 +29,7 @@ __all__ = [
     "ObjectStats",
     "Optimizer",
     "Problem",
+    "Register",
     "Result",
     "Role",
     "Skip",
