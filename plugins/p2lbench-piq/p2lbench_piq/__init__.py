@@ -12,7 +12,6 @@ from p2lbench_piq.measures import (
     SRSIM,
     VIF,
     VSI,
-    HaarPSI,
     HaarPSILoss,
 )
 
@@ -25,7 +24,6 @@ __all__ = [
     "SRSIM",
     "VIF",
     "VSI",
-    "HaarPSI",
     "HaarPSILoss",
     "register_losses",
     "register_metrics",
@@ -44,7 +42,6 @@ def register_losses(register: Register) -> None:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """What is measured and never optimised."""
-    register("piq-haarpsi", HaarPSI)
     register("piq-fsim", FSIM)
     register("piq-vsi", VSI)
     register("piq-vif", VIF)

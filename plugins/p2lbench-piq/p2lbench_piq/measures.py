@@ -1,6 +1,7 @@
 """The measures that need no weights and work on images of 32 or 64 pixels.
 
-Where the library's number is a similarity s, the loss is 1 - s, as in the library's own losses.
+HaarPSI can be optimised, so it is a distance, 1 - s, as in the library's own losses. It is not
+also a metric of its own, which would be ranked as held out where the distance was optimised.
 """
 
 from __future__ import annotations
@@ -53,14 +54,12 @@ class MDSI(Measure):
         return _numbers(piq.mdsi(x, y, reduction="none"))
 
 
-class HaarPSI(Measure):
-    """Haar wavelet perceptual similarity, 1 for an exact match (piq.haarpsi)."""
+class HaarPSILoss(Measure):
+    """1 - HaarPSI, Haar wavelet perceptual similarity as a distance (piq.haarpsi)."""
 
-    title = "HaarPSI"
+    title = "1 - HaarPSI"
     source = "Reisenhofer et al. 2018, by piq"
     least_size = 16
-    objective = False
-    higher_is_better = True
 
     def measure(self, x: Tensor, y: Tensor) -> Tensor:
         import piq
@@ -68,18 +67,7 @@ class HaarPSI(Measure):
         # Between two black images its weights are all 0, and it would be infinite.
         black = (x + y).sum(dim=(1, 2, 3), keepdim=True) == 0
         x, y = (images.masked_fill(black, 1.0) for images in (x, y))
-        return _numbers(piq.haarpsi(x, y, reduction="none"))
-
-
-class HaarPSILoss(HaarPSI):
-    """1 - HaarPSI: Haar wavelet perceptual similarity as a distance (piq.haarpsi)."""
-
-    title = "1 - HaarPSI"
-    objective = True
-    higher_is_better = False
-
-    def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        return 1 - super().measure(x, y)
+        return 1 - _numbers(piq.haarpsi(x, y, reduction="none"))
 
 
 class FSIM(Measure):
