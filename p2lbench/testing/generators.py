@@ -61,12 +61,12 @@ def _check_variable(v: Variable) -> None:
     own = Space([v])
     low, high = v.limits
     wrong = {
+        "bound: a low end below its high end": not low < high,
         "shape: positive integers": not v.shape or any(n < 1 for n in v.shape),
         "std: above 0 and finite": not bool(((own.std > 0) & own.std.isfinite()).all()),
         "mean: finite, and within the bound": not bool(
             (own.mean.isfinite() & (own.mean >= low) & (own.mean <= high)).all()
         ),
-        "bound: a low end below its high end": not low < high,
         "step: above 0": not v.step > 0,
         f"role: one of {', '.join(ROLES)}": v.role not in ROLES,
     }

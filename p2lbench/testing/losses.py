@@ -17,6 +17,7 @@ from p2lbench.testing.tensors import apart, check_gradient, noise, smooth_images
 
 SIDE = 64  # room for windows that see neither the mask nor its far side
 BATCHED = 1e-5
+MORE = 1.5  # times as much as outside: networks and windows see across the mask's edge
 KITS = {"loss": Kit("loss"), "metric": Kit("metric")}
 add_common(KITS["loss"], "losses", Loss)
 add_common(KITS["metric"], "metrics", Loss)
@@ -142,19 +143,20 @@ def _target(factory: Factory) -> None:
 def _mask(factory: Factory) -> None:
     loss = _loaded(factory)
     _, targets, _ = _given(loss, 1)
-    side = targets.shape[-1]
-    half = torch.zeros(1, 1, side, side)
-    half[..., : side // 2] = 1
-    spoilt = targets + 0.4 * noise(*targets.shape)
+    half = torch.zeros_like(targets[:, :1])
+    half[..., : half.shape[-1] // 2] = 1
+    error = 0.4 * noise(*targets.shape)
+    error = error + error.flip(3)  # the same on both sides
     with torch.no_grad():
-        inside, outside = (
-            _worse(loss, _values(loss, torch.where(where > 0, spoilt, targets), targets, half))
-            for where in (half, 1 - half)
+        given = (targets.clone(), targets + error * half, targets + error * (1 - half))
+        equal, inside, outside = (
+            float(_worse(loss, _values(loss, x, targets, half))) for x in given
         )
-    if not float(inside) > float(outside):
+    if not inside - equal > MORE * (outside - equal):
         raise Violation(
-            "a worse value for noise inside the mask than outside",
-            f"{float(inside):.4g} and {float(outside):.4g}",
+            f"noise inside the mask to change the value more than {MORE:g} times as much as the "
+            "same noise outside",
+            f"changes of {inside - equal:.4g} and {outside - equal:.4g}",
             "Weigh the error by prepared['mask'], and divide by the mask's sum.",
         )
 

@@ -53,7 +53,7 @@ def _fit(factory: Factory) -> None:
     p = setting(variables=variables)
     planned = optimizer.passes(p.space, 3) or 0
     usual = min(max(planned, 400), 3000)
-    for budget in (2 * usual // 5, 5 * usual // 2):
+    for budget in (usual // 2, 2 * usual):
         p = setting(variables=variables, passes=budget, f=lambda x: x.square().sum(1))
         fitted = optimizer.fit(p.stage(("both", "gradient", "search", "frozen")))
         if fitted is optimizer:
