@@ -10,6 +10,8 @@ import pytest
 from p2lbench.errors import UserError
 from p2lbench.testing.isolated import Examination, Outcome
 
+pytestmark = pytest.mark.slow  # it waits for what hangs, and starts a process after each end
+
 HOSTILE = """
 import ctypes, os, sys, threading, time
 from p2lbench.api import Optimizer, hookimpl
