@@ -143,6 +143,25 @@ def test_losses_that_are_no_numbers_end_it_in_order(method):
     assert spent(p) < 8 * 5000
 
 
+def test_a_distribution_that_breaks_down_leaves_the_best_point_told():
+    """With so few points the library's xNES runs away along the edge of what is no number."""
+
+    def partly(x):
+        return torch.where(x[:, 0] > 0.6, torch.nan, sphere()(x))
+
+    p = problem(partly, [Variable("z", (2,))])
+    search = XNes(250, population=5)
+    search.begin(p)
+    for _ in range(250):
+        points = search.ask()
+        assert bool(points.isfinite().all())
+        search.learn(points, p.loss(points), torch.arange(len(points)) % 3)
+        if search.done():
+            break
+    assert float(partly(search.result()).max()) == float(partly(p.best()).min())
+    assert torch.equal(search.recommend(), search.result()[0])
+
+
 @pytest.mark.parametrize("method", [CmaEs, SepCma, MapCma])
 def test_points_that_a_descent_has_moved_speed_it_up(method):
     """What a basin does: every point goes half of its way downhill before it is told."""
