@@ -12,7 +12,6 @@ import cma
 import numpy as np
 import pytest
 import torch
-from analytic import problem, spent, sphere
 from cma.restricted_gaussian_sampler import GaussVDSampler, GaussVkDSampler
 
 from p2lbench.optimizers.adam import Adam
@@ -21,6 +20,7 @@ from p2lbench.optimizers.chain import CMAAdam
 from p2lbench.optimizers.cma import CMA, Repair, Variant
 from p2lbench.optimizers.repair import Penalty, redrawn
 from p2lbench.space import Variable
+from p2lbench.testing.analytic import problem, spent, sphere
 
 VARIANTS, REPAIRS = get_args(Variant), get_args(Repair)
 PAIRS = [(v, r) for v in VARIANTS for r in REPAIRS if (v, r) != ("vkd", "resample")]

@@ -6,7 +6,6 @@ from math import inf
 
 import pytest
 import torch
-from analytic import problem, rastrigin, spent, sphere
 
 from p2lbench.optimizers.adam import Adam
 from p2lbench.optimizers.base import Optimizer
@@ -20,6 +19,7 @@ from p2lbench.optimizers.restarts import AdamRestarts, Restarts
 from p2lbench.optimizers.simple import RandomSearch, Start
 from p2lbench.optimizers.torchoptim import TorchOptim
 from p2lbench.space import Variable
+from p2lbench.testing.analytic import problem, rastrigin, spent, sphere
 
 # Plans of 18 to 360 gradients or draws, so that the budgets below are both smaller and larger.
 BUILT_INS: dict[str, Optimizer] = {

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from analytic import problem, spent, sphere
 
 from p2lbench.errors import UserError
 from p2lbench.optimizers import nevergrad as driver
@@ -24,6 +23,7 @@ from p2lbench.optimizers.nevergrad_instance import Instance, library
 from p2lbench.optimizers.nevergrad_known import Finding, Findings, findings
 from p2lbench.optimizers.nevergrad_turns import Turns
 from p2lbench.space import Space, Variable
+from p2lbench.testing.analytic import problem, spent, sphere
 
 # One of each kind: a (1+1)-ES, SciPy in a thread, a choice by competence, populations, one shot,
 # pycma in a thread, a chain of those, a metamodel.

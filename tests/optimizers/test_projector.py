@@ -6,13 +6,13 @@ import math
 
 import pytest
 import torch
-from analytic import problem, spent, sphere
 
 from p2lbench.optimizers import projector
 from p2lbench.optimizers.adam import Adam
 from p2lbench.optimizers.projector import Projector, lengths, noise_ramp, rate_ramp
 from p2lbench.optimizers.restarts import Restarts
 from p2lbench.space import Variable
+from p2lbench.testing.analytic import problem, spent, sphere
 
 VARIABLES = [
     Variable("w", (6,), std=2.0, bound=6.0),

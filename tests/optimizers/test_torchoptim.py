@@ -9,7 +9,6 @@ import sys
 
 import pytest
 import torch
-from analytic import problem, spent
 
 from p2lbench.errors import Skip
 from p2lbench.optimizers import torchnames
@@ -18,6 +17,7 @@ from p2lbench.optimizers.basin import Basin
 from p2lbench.optimizers.cma import CMA
 from p2lbench.optimizers.torchoptim import TorchOptim
 from p2lbench.space import Variable
+from p2lbench.testing.analytic import problem, spent
 
 OFFERED = sorted(set(torchnames.modules()) - set(torchnames.REFUSED))
 VECTORS = [name for name in OFFERED if name != "Muon"]
