@@ -11,7 +11,7 @@ from torch import Tensor
 from p2lbench.testing.check import Violation
 
 STEPS = (1e-1, 1e-2, 1e-3)  # of finite differences: one of them suits
-SLOPE_TOLERANCE = 0.05
+SLOPE_TOLERANCE = 0.1  # kinks, as where the order of channels changes, are in every step
 ROUNDING = 3e-6
 
 
