@@ -132,7 +132,7 @@ class _Trial:
 
     def _silent(self) -> Finding | None:
         seconds, used = time.monotonic() - self.began, self._processor() - self.used
-        blocked = seconds > BLOCKED_SECONDS and used < BLOCKED_SHARE * seconds
+        blocked = seconds > BLOCKED_SECONDS and used < BLOCKED_SHARE * seconds and self._idle()
         if used < SILENT_SECONDS and not blocked:
             return None
         self.end()
@@ -154,6 +154,15 @@ class _Trial:
             return time.monotonic()
         user, system = text.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def _idle(self) -> bool:
+        """Whether none of its threads is waiting for the processor, or has it."""
+        states = []
+        for thread in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with suppress(OSError):
+                text = thread.read_text(encoding="utf-8")
+                states.append(text.rpartition(")")[2].split()[0])
+        return not {"R", "D"} & set(states)
 
     def end(self) -> None:
         self.process.kill()
