@@ -73,7 +73,7 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def command(*arguments: Any, cwd: Path, timeout: float = 50) -> Ran:
+def command(*arguments: Any, cwd: Path, timeout: float = 150) -> Ran:
     """The installed command, in a process of its own."""
     words = [str(COMMAND), *map(str, arguments)]
     done = subprocess.run(
