@@ -67,8 +67,9 @@ def _show_members(row: dict[str, Any]) -> None:
     for member in row.get("members", []):
         by_reason.setdefault(member["reason"] or "", []).append(member["name"])
     for reason, names in sorted(by_reason.items(), key=lambda item: (item[0] != "", -len(item[1]))):
-        title = f"{len(names)} do not, since each {reason}" if reason else f"{len(names)} work"
-        heading = Text(plain(f"{row['name']}: {title}"), style="bold")
+        several = f"{len(names)} do not, since each"
+        title = f"{several if len(names) > 1 else '1 does not, since it'} {reason}"
+        heading = Text(plain(f"{row['name']}: {title if reason else f'{len(names)} work'}"), "bold")
         show(Group("", heading, Padding(Text(plain(", ".join(names))), (0, 0, 0, 4))))
 
 

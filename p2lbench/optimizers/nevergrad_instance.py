@@ -40,14 +40,16 @@ class Instance:
     def __init__(
         self, name: str, d: int, sigma: float, seed: int, budget: int, workers: int = 1
     ) -> None:
-        """`budget`: how many evaluations it may plan with; `workers`: how many at a time."""
+        """`seed`: below 2⁶²; `budget`: how many evaluations it may plan with; `workers`: how many
+        at a time."""
         import numpy as np
 
         self._random, self._turns = GlobalRandom(seed), list[Turns]()
         nevergrad = library()
         with self._world():
             parameter = nevergrad.p.Array(init=np.zeros(d)).set_mutation(sigma=sigma)
-            parameter.random_state = np.random.RandomState(seed % 2**32)
+            # Other bits than the global state's, which would else be the same numbers.
+            parameter.random_state = np.random.RandomState((seed >> 30) % 2**32)
             factory = registry()[name]
             self.optimizer = factory(parameter, budget=budget, num_workers=workers)
 
