@@ -456,6 +456,6 @@ def test_the_list_says_what_is_tuned() -> None:
     options = {option["name"]: option["tuned"] for option in listed["cma+adam"]["options"]}
     assert options == {
         "cma_steps": None, "adam_steps": None, "lr": "0.005 to 0.5", "sigma": "0.1 to 2",
-        "population": None,
+        "population": None, "variant": None,
     }  # fmt: skip
     assert "= 1.0; tuned over 0.1 to 2" in called("list", "optimizers", "--verbose").out

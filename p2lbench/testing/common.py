@@ -17,6 +17,7 @@ from p2lbench.errors import UserError
 from p2lbench.options import UnknownName, describe, resolve_options
 from p2lbench.registry import Entry, Origin
 from p2lbench.testing.check import Factory, Kit, Violation, does_not_apply
+from p2lbench.weights import catalogue
 
 NONSENSE = (-1, 0, 1, -1.0, 0.0)
 Use = Callable[[Any], None]
@@ -117,11 +118,9 @@ def same(a: Any, b: Any) -> bool:
 
 
 def _check_defaults(entry: Entry) -> None:
-    from p2lbench.plugins import load
-
     # Another plugin's name is no error: a suite may bring that plugin along.
     with suppress(UnknownName):
-        resolve_options(load().registry, entry, {})
+        resolve_options(catalogue.in_use(), entry, {})
 
 
 def _numbers(factory: Factory) -> Iterator[tuple[str, Any]]:

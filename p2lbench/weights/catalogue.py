@@ -132,7 +132,7 @@ def entry(name: str) -> Weights:
     if name in CATALOGUE:
         return CATALOGUE[name]
     try:
-        registered, _ = _registry().find("weights", name)
+        registered, _ = in_use().find("weights", name)
     except PluginError:
         raise
     except UserError as error:
@@ -145,11 +145,12 @@ def entry(name: str) -> Weights:
 
 def plugged() -> dict[str, tuple[Weights, str]]:
     """The entries that plugins added, each with the plugin that it is from."""
-    found = _registry().entries("weights")
+    found = in_use().entries("weights")
     return {e.name: (e.load()(), str(e.origin)) for e in found if e.name not in CATALOGUE}
 
 
-def _registry() -> Registry:
+def in_use() -> Registry:
+    """Of the plugins that were loaded last; loads those that are installed if none were."""
     if _InUse.registry is None:
         from p2lbench import plugins
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from p2lbench import weights as catalogue
+from p2lbench.weights.files import FOLDER_VARIABLE
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -56,7 +57,7 @@ def trunk(
     catalogue_folder: Path, package: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], None]:
     """Make the package's random trunk of a net the file in the weights folder."""
-    monkeypatch.setenv(catalogue.FOLDER_VARIABLE, str(catalogue_folder))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(catalogue_folder))
     monkeypatch.setenv("TORCH_HOME", str(catalogue_folder / "none"))
 
     def provide(net: str) -> None:

@@ -15,6 +15,7 @@ from p2lbench import weights
 from p2lbench.errors import UserError
 from p2lbench.losses import lpips
 from p2lbench.losses.lpips import LPIPS
+from p2lbench.weights import files
 
 MASKS = ("binary", "weight03", "soft", "ones")
 Trunk = Callable[[str], None]
@@ -90,7 +91,7 @@ def test_vgg_takes_its_trunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """
     from torchvision.models import vgg16
 
-    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(files.FOLDER_VARIABLE, str(tmp_path))
     with torch.device("meta"):
         features = vgg16().features
     state = {
@@ -166,7 +167,7 @@ def test_the_protocol_names_the_file(trunk: Trunk) -> None:
 
 
 def test_missing_weights_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(files.FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(weights.WeightsMissing, match="p2lbench weights fetch lpips-squeeze"):
         lpips.squeeze().load("cpu")
@@ -184,7 +185,7 @@ def test_missing_weights_say_what_to_do(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_file_that_is_something_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any, message: str
 ) -> None:
-    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(files.FOLDER_VARIABLE, str(tmp_path))
     file = tmp_path / "own.pth"
     if isinstance(content, bytes):
         file.write_bytes(content)
