@@ -222,7 +222,7 @@ def _first_steps(name: str, sigma: float, passes: int) -> Tensor:
     p = problem(watched, 8, 2, passes, None)
     p.run(Tried(name, sigma=sigma))
     origins = torch.cat([p.start, p.center[None]])
-    steps = (watched.told()[:, None] - origins).norm(dim=2).min(1).values
+    steps: Tensor = (watched.told()[:, None] - origins).norm(dim=2).min(1).values
     return steps[steps > 0][:6]
 
 

@@ -138,7 +138,7 @@ def test_sigma_is_the_size_of_the_first_steps(name: str) -> None:
         p.run(Nevergrad(name, sigma=sigma))
         origins = torch.cat([p.start, p.center[None]])
         steps = (log.points[:, None] - origins).norm(dim=2).min(1).values
-        sizes.append(float(steps[steps > 1e-6].median()))
+        sizes.append(float(steps[steps > 1e-6][0]))  # later ones adapt to what was told
     assert sizes[1] < 0.1 * sizes[0]
 
 
