@@ -222,8 +222,9 @@ def _first_steps(name: str, sigma: float, passes: int) -> Tensor:
     p = problem(watched, 8, 2, passes, None)
     p.run(Tried(name, sigma=sigma))
     origins = torch.cat([p.start, p.center[None]])
-    steps: Tensor = (watched.told()[:, None] - origins).norm(dim=2).min(1).values
-    return steps[steps > 0][:6]
+    steps = (watched.told()[:, None] - origins).norm(dim=2).min(1).values
+    first: Tensor = steps[steps > 0][:6]
+    return first
 
 
 def _keeps_candidates_apart(name: str, tell: Told) -> None:
