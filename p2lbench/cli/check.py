@@ -114,7 +114,9 @@ def _document(plugin: Plugin, outcomes: list[Outcome]) -> dict[str, Any]:
 def _show(checked: Checked) -> None:
     console = out()
     marks = MARKS if encodable("✓✗–", console.encoding) == "✓✗–" else PLAIN_MARKS
-    for plugin, outcomes in checked:
+    for number, (plugin, outcomes) in enumerate(checked):
+        if number:
+            console.print()
         if plugin.lacks:
             show(Text.assemble((f"{marks['skipped']} {_title(plugin)}: {plugin.lacks}", "dim")))
             continue

@@ -2,77 +2,15 @@
 
 from __future__ import annotations
 
-import random
-import threading
-import time
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
+from testing import optimizers as of
 
-from p2lbench.api import AskTell, BudgetSpent, Optimizer
 from p2lbench.testing import Check, NotApplicable, Violation, checks
 
-
-class Descent(Optimizer):
-    """Honest: gradient descent in units of the spread."""
-
-    def __init__(self, steps: int = 40, rate: float = 0.1) -> None:
-        if steps < 1:
-            raise ValueError(f"steps: expected at least 1, got {steps}")
-        self.steps, self.rate = steps, rate
-
-    def minimize(self, problem: Any) -> Any:
-        x = problem.start
-        try:
-            for _ in range(self.steps):
-                grad = problem.gradient(x)[1]
-                x = problem.clamp(x - self.rate * problem.spread**2 * grad)
-        except BudgetSpent:
-            pass
-        return x
-
-    def passes(self, space: Any, candidates: int) -> int | None:
-        return 2 * self.steps * candidates
-
-    def fit(self, problem: Any) -> Any:
-        steps = int(problem.remaining.passes // (2 * problem.candidates))
-        return type(self)(max(1, steps), self.rate)
-
-
-class Walk(AskTell):
-    """Honest: a (1+1) search of each candidate with a stream of its own."""
-
-    coupled = False
-
-    def __init__(self, steps: int | None = None, sigma: float = 0.3) -> None:
-        self.steps, self.sigma = steps, sigma
-
-    def setup(self) -> None:
-        self.parents = self.problem.start
-        self.losses = torch.full((self.problem.candidates,), torch.inf)
-        seed = int(self.problem.rng.integers(2**32))
-        self.streams = [np.random.default_rng([seed, k]) for k in range(self.problem.candidates)]
-
-    def ask(self) -> Any:
-        d = self.problem.space.d
-        noise = np.stack([stream.standard_normal(d) for stream in self.streams])
-        step = torch.from_numpy(noise).float() * self.problem.spread
-        return self.problem.clamp(self.parents + self.sigma * step)
-
-    def tell(self, points: Any, losses: Any) -> None:
-        better = losses < self.losses
-        self.parents = torch.where(better[:, None], points, self.parents)
-        self.losses = torch.where(better, losses, self.losses)
-
-    def population_size(self, space: Any, candidates: int) -> int | None:
-        return candidates
-
-
-HONEST = {"descent": Descent, "walk": Walk, "short": partial(Descent, steps=100)}
+HONEST = {"descent": of.Descent, "walk": of.Walk, "short": partial(of.Descent, steps=100)}
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -81,327 +19,51 @@ def test_honest_optimizers_pass(check: Check, name: str) -> None:
     check(HONEST[name])
 
 
-class NoOptimizer:
-    pass
-
-
-class Untyped(Descent):
-    def __init__(self, steps=40) -> None:  # type: ignore[no-untyped-def]
-        super().__init__(steps)
-
-
-class WrongDefault(Descent):
-    def __init__(self, steps: int = "many") -> None:  # type: ignore[assignment]
-        super().__init__(40)
-
-
-class TakesAnything(Descent):
-    """Divides by its steps, whatever they are."""
-
-    def __init__(self, steps: int = 40) -> None:
-        self.steps, self.rate = steps, 0.1
-
-    def minimize(self, problem: Any) -> Any:
-        return super().minimize(problem) * (1 / self.steps) ** 0
-
-
-class Unpicklable(Descent):
-    def __init__(self) -> None:
-        super().__init__()
-        self.schedule = lambda t: t
-
-
-class WrongShape(Descent):
-    def minimize(self, problem: Any) -> Any:
-        return super().minimize(problem)[:1]
-
-
-class Double(Descent):
-    def minimize(self, problem: Any) -> Any:
-        return super().minimize(problem).double()
-
-
-class Diverging(Descent):
-    def minimize(self, problem: Any) -> Any:
-        return super().minimize(problem) * torch.nan
-
-
-class OutOfBounds(Descent):
-    def minimize(self, problem: Any) -> Any:
-        return super().minimize(problem) * 3
-
-
-class Deaf(Descent):
-    """Goes on after the budget is spent."""
-
-    def minimize(self, problem: Any) -> Any:
-        x = problem.start
-        while True:
-            try:
-                x = x - 0.01 * problem.gradient(x)[1]
-            except BudgetSpent:
-                x = problem.start
-
-
-class Uncounted(Descent):
-    """Reaches round the problem."""
-
-    def minimize(self, problem: Any) -> Any:
-        problem._root.objective.original(problem.lift(problem.start))
-        return super().minimize(problem)
-
-
-class Unready(Descent):
-    """Takes it that at least one call fits."""
-
-    def minimize(self, problem: Any) -> Any:
-        seen = []
-        try:
-            for _ in range(self.steps):
-                seen.append(problem.gradient(problem.start)[1])
-        except BudgetSpent:
-            pass
-        return problem.start - 0.1 * seen[-1]
-
-
-class ThreeCandidates(Descent):
-    def minimize(self, problem: Any) -> Any:
-        return super().minimize(problem) + torch.zeros(3, 1)
-
-
-class NotInOneDimension(Descent):
-    def minimize(self, problem: Any) -> Any:
-        spread = problem.start.std(dim=1, correction=0).mean() / (problem.space.d - 1)
-        if not bool(spread.isfinite()):
-            raise ZeroDivisionError("d - 1")
-        return super().minimize(problem)
-
-
-class Ascent(Descent):
-    def __init__(self, steps: int = 40, rate: float = -0.1) -> None:
-        super().__init__(steps, rate)
-
-
-class Scribbles(Descent):
-    def minimize(self, problem: Any) -> Any:
-        for variable in problem.space.variables:
-            if isinstance(variable.mean, torch.Tensor):
-                variable.mean.add_(1)
-        return super().minimize(problem)
-
-
-class Remembers(Descent):
-    """Keeps state where its copies share it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[int] = []
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
-
-    def minimize(self, problem: Any) -> Any:
-        self.seen.append(1)
-        return super().minimize(problem)
-
-
-class LeavesThread(Descent):
-    def minimize(self, problem: Any) -> Any:
-        threading.Thread(target=time.sleep, args=(8,), daemon=True, name="left").start()
-        return super().minimize(problem)
-
-
-class ClosesOnSuccess(Walk):
-    """Leaves its thread running if something raises."""
-
-    def setup(self) -> None:
-        super().setup()
-        self.over = threading.Event()
-        threading.Thread(target=self.over.wait, args=(8,), daemon=True, name="open").start()
-
-    def minimize(self, problem: Any) -> Any:
-        self.begin(problem)
-        with suppress(BudgetSpent):
-            self._iterate(problem)
-        self.over.set()
-        return self.result()
-
-
-class Unseeded(Walk):
-    def setup(self) -> None:
-        super().setup()
-        self.streams = [np.random.default_rng() for _ in self.streams]
-
-
-class CountsRuns(Descent):
-    runs = 0
-
-    def minimize(self, problem: Any) -> Any:
-        type(self).runs += 1
-        self.rate = 0.1 / type(self).runs
-        return super().minimize(problem)
-
-
-class GlobalNumpy(Walk):
-    """Draws from NumPy's global generator, and puts its state back."""
-
-    def ask(self) -> Any:
-        state = np.random.get_state()
-        noise = np.random.standard_normal((self.problem.candidates, self.problem.space.d))
-        np.random.set_state(state)
-        return self.problem.clamp(self.parents + 0.3 * torch.from_numpy(noise).float())
-
-
-class SeedsGlobally(Descent):
-    def minimize(self, problem: Any) -> Any:
-        random.seed(0)
-        return super().minimize(problem)
-
-
-class SharedStream(Walk):
-    """One stream for all: the second draw of a candidate depends on how many there are."""
-
-    def ask(self) -> Any:
-        shape = (self.problem.candidates, self.problem.space.d)
-        noise = torch.from_numpy(self.problem.rng.standard_normal(shape)).float()
-        return self.problem.clamp(self.parents + 0.3 * noise * self.problem.spread)
-
-
-class PullsTogether(Descent):
-    """Couples candidates and declares otherwise."""
-
-    def minimize(self, problem: Any) -> Any:
-        x = super().minimize(problem)
-        with suppress(BudgetSpent):
-            problem.loss(x.mean(0, keepdim=True).expand_as(x))
-        return x
-
-
-class RaisesOnNaN(Descent):
-    def minimize(self, problem: Any) -> Any:
-        try:
-            if bool(problem.loss(problem.start).isnan().any()):
-                raise ArithmeticError("NaN")
-        except BudgetSpent:
-            pass
-        return super().minimize(problem)
-
-
-class LyingPlan(Descent):
-    def passes(self, space: Any, candidates: int) -> int | None:
-        return self.steps * candidates
-
-
-class CountsAll(Walk):
-    """Plans by the width of the whole space, and asks by that of its own part."""
-
-    def __init__(self) -> None:
-        super().__init__(steps=3)
-
-    def ask(self) -> Any:
-        return super().ask()[:1].expand(self.problem.space.d, -1).clone()
-
-    def tell(self, points: Any, losses: Any) -> None:
-        pass
-
-    def population_size(self, space: Any, candidates: int) -> int | None:
-        return int(space.d)
-
-
-class Timid(Descent):
-    def fit(self, problem: Any) -> Any:
-        return Timid(1, self.rate)
-
-
-class CountsCalls(Descent):
-    """Takes it that the rows are the cell's candidates."""
-
-    def minimize(self, problem: Any) -> Any:
-        x = super().minimize(problem)
-        return x if len(x) in (1, 3, 5) else x[:3]
-
-
-class KnowsItsOwn(Walk):
-    """Declares that it takes points that were moved, and takes its own alone."""
-
-    takes_moved = True
-
-    def ask(self) -> Any:
-        self.asked = super().ask()
-        return self.asked.clone()
-
-    def tell(self, points: Any, losses: Any) -> None:
-        if not torch.equal(points, self.asked):
-            raise LookupError("these are not mine")
-        super().tell(points, losses)
-
-
-class DrawsFew(Walk):
-    def draw(self, n: int) -> Any:
-        return self.ask()[:1]
-
-
-class FlatAsk(Walk):
-    def ask(self) -> Any:
-        return super().ask()[0]
-
-
-class ScribblesOnTold(Walk):
-    def tell(self, points: Any, losses: Any) -> None:
-        super().tell(points, losses)
-        losses.zero_()
-
-
-class TellsOthers(Walk):
-    def learn(self, points: Any, losses: Any, rows: Any) -> None:
-        super().learn(points + 1, losses, rows)
-
-
 BROKEN: list[tuple[str, Any, str]] = [
-    ("made", NoOptimizer, "a p2lbench.api.Optimizer; got NoOptimizer"),
-    ("made", lambda missing: Descent(), "missing 1 required positional argument"),
-    ("options", Untyped, "option 'steps' has no type"),
-    ("options", WrongDefault, "option 'steps'"),
-    ("nonsense", TakesAnything, "steps=0 to work, or to be refused"),
-    ("pickle", Unpicklable, "pickle.loads"),
-    ("returns", WrongShape, r"float32 tensor \(3, 9\) on cpu; got torch.float32 \(1, 9\)"),
-    ("returns", Double, "got torch.float64"),
-    ("returns", Diverging, "finite points"),
-    ("bounds", OutOfBounds, "within the bounds; got a column that is 4 beyond"),
-    ("budget", Deaf, "went on after 2000 calls"),
-    ("budget", Uncounted, "all of them counted"),
-    ("budget", Unready, "IndexError"),
-    ("one-candidate", ThreeCandidates, "it to work; got"),
-    ("dimensions", NotInOneDimension, "ZeroDivisionError"),
-    ("minimum", Ascent, "a loss below"),
-    ("untouched", Scribbles, "another space.mean, space.c"),
-    ("untouched", Remembers, "another seen"),
-    ("threads", LeavesThread, "after a run; got left"),
-    ("threads", ClosesOnSuccess, "after an error in the generator; got open"),
-    ("seed", Unseeded, "two runs with one seed"),
-    ("seed", CountsRuns, "two runs with one seed"),
-    ("global-random", GlobalNumpy, "other global random states"),
-    ("global-random", SeedsGlobally, "another one of random"),
-    ("independence", SharedStream, "among 2 and among 5"),
-    ("independence", PullsTogether, "among 2 and among 5"),
-    ("nan", RaisesOnNaN, "ArithmeticError: NaN"),
-    ("passes", LyingPlan, "40 passes for 1 candidates, as planned; got 80"),
-    ("passes", CountsAll, "as planned"),
-    ("fit", Timid, "at least half of a budget"),
-    ("stage", CountsCalls, r"expected points of shape \(7, 9\)"),
-    ("basin", KnowsItsOwn, "LookupError: these are not mine"),
-    ("ask-tell", DrawsFew, r"a tensor \(7, 6\) from draw\(7\)"),
-    ("ask-tell", FlatAsk, r"a tensor \(n, 6\) from ask"),
-    ("ask-tell", ScribblesOnTold, "tensors given to tell"),
-    ("ask-tell", TellsOthers, "got other points"),
-    ("ask-tell", CountsAll, "9 points at a time"),
+    ("made", of.NoOptimizer, "a p2lbench.api.Optimizer; got NoOptimizer"),
+    ("made", lambda missing: of.Descent(), "missing 1 required positional argument"),
+    ("options", of.Untyped, "option 'steps' has no type"),
+    ("options", of.WrongDefault, "option 'steps'"),
+    ("nonsense", of.TakesAnything, "steps=0 to work, or to be refused"),
+    ("pickle", of.Unpicklable, "pickle.loads"),
+    ("returns", of.WrongShape, r"float32 tensor \(3, 9\) on cpu; got torch.float32 \(1, 9\)"),
+    ("returns", of.Double, "got torch.float64"),
+    ("returns", of.Diverging, "finite points"),
+    ("bounds", of.OutOfBounds, "within the bounds; got a column that is 4 beyond"),
+    ("budget", of.Deaf, "went on after 2000 calls"),
+    ("budget", of.Uncounted, "all of them counted"),
+    ("budget", of.Unready, "IndexError"),
+    ("one-candidate", of.ThreeCandidates, "it to work; got"),
+    ("dimensions", of.NotInOneDimension, "ZeroDivisionError"),
+    ("minimum", of.Ascent, "a loss below"),
+    ("untouched", of.Scribbles, "another space.mean, space.c"),
+    ("untouched", of.Remembers, "another seen"),
+    ("threads", of.LeavesThread, "after a run; got left"),
+    ("threads", of.ClosesOnSuccess, "after an error in the generator; got open"),
+    ("seed", of.Unseeded, "two runs with one seed"),
+    ("seed", of.CountsRuns, "two runs with one seed"),
+    ("global-random", of.GlobalNumpy, "other global random states"),
+    ("global-random", of.SeedsGlobally, "another one of random"),
+    ("independence", of.SharedStream, "among 2 and among 5"),
+    ("independence", of.PullsTogether, "among 2 and among 5"),
+    ("nan", of.RaisesOnNaN, "ArithmeticError: NaN"),
+    ("passes", of.LyingPlan, "40 passes for 1 candidates, as planned; got 80"),
+    ("passes", of.CountsAll, "as planned"),
+    ("fit", of.Timid, "at least half of a budget"),
+    ("stage", of.CountsCalls, r"expected points of shape \(7, 9\)"),
+    ("basin", of.KnowsItsOwn, "LookupError: these are not mine"),
+    ("ask-tell", of.DrawsFew, r"a tensor \(7, 6\) from draw\(7\)"),
+    ("ask-tell", of.FlatAsk, r"a tensor \(n, 6\) from ask"),
+    ("ask-tell", of.ScribblesOnTold, "tensors given to tell"),
+    ("ask-tell", of.TellsOthers, "got other points"),
+    ("ask-tell", of.CountsAll, "9 points at a time"),
 ]
 
 
 @pytest.mark.parametrize(("name", "factory", "message"), BROKEN)
 def test_a_broken_promise_is_caught(name: str, factory: Any, message: str) -> None:
     check = {check.id: check for check in checks("optimizer")}[name]
-    CountsRuns.runs = 0
+    of.CountsRuns.runs = 0
     with pytest.raises(Violation, match=message):
         check(factory)
 
@@ -413,12 +75,12 @@ def test_every_check_has_something_that_it_catches() -> None:
 @pytest.mark.parametrize(
     ("name", "factory", "reason"),
     [
-        ("independence", type("Coupled", (Descent,), {"coupled": True}), "coupled"),
-        ("passes", Walk, "does not know the cost"),
-        ("passes", partial(Descent, steps=100_000), "plans 200,000 passes"),
-        ("fit", Walk, "has no fit"),
-        ("basin", Descent, "no AskTell"),
-        ("ask-tell", Descent, "no AskTell"),
+        ("independence", type("Coupled", (of.Descent,), {"coupled": True}), "coupled"),
+        ("passes", of.Walk, "does not know the cost"),
+        ("passes", partial(of.Descent, steps=100_000), "plans 200,000 passes"),
+        ("fit", of.Walk, "has no fit"),
+        ("basin", of.Descent, "no AskTell"),
+        ("ask-tell", of.Descent, "no AskTell"),
     ],
 )
 def test_what_does_not_apply_is_skipped(name: str, factory: Any, reason: str) -> None:
