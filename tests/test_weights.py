@@ -68,7 +68,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty weights folder and an empty torch hub cache."""
-    monkeypatch.setenv(files.FOLDER_VARIABLE, str(tmp_path / "weights"))
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path / "weights"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     return tmp_path / "weights"
 
@@ -325,7 +325,7 @@ def test_what_comes_with_the_package_is_found_under_its_name(
 
 
 def test_the_folder_defaults_to_the_platforms_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(files.FOLDER_VARIABLE)
+    monkeypatch.delenv(weights.FOLDER_VARIABLE)
     assert weights.folder().parts[-2:] == ("p2lbench", "weights")
 
 

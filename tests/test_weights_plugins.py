@@ -30,7 +30,7 @@ def register_weights(register):
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty weights folder and an empty torch hub cache; no plugins are loaded yet."""
-    monkeypatch.setenv(files.FOLDER_VARIABLE, str(tmp_path / "weights"))
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path / "weights"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(catalogue._InUse, "registry", None)
     return tmp_path / "weights"

@@ -20,9 +20,10 @@ from p2lbench.hookspecs import RegisterWeights, hookimpl
 from p2lbench.weights import catalogue, files
 from p2lbench.weights.catalogue import EMBEDDED, TRUNKS, Weights
 from p2lbench.weights.download import download, unpack
-from p2lbench.weights.files import folder
+from p2lbench.weights.files import FOLDER_VARIABLE, folder
 
 __all__ = [
+    "FOLDER_VARIABLE",
     "Located",
     "Row",
     "Weights",

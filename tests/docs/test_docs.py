@@ -19,7 +19,7 @@ from p2lbench.leaderboard import load as load_board
 from p2lbench.plan import plan
 from p2lbench.registry import KINDS
 from p2lbench.store import Store
-from p2lbench.weights.files import FOLDER_VARIABLE
+from p2lbench.weights import FOLDER_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "suites" / "images" / "fmnist" / "bag-126.png"
