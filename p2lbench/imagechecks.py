@@ -10,13 +10,15 @@ from p2lbench.checks import Problems, got
 from p2lbench.errors import UserError, did_you_mean
 from p2lbench.generators.base import Generator
 from p2lbench.imagelist import Found
-from p2lbench.images import fit, read_image, read_mask
+from p2lbench.images import fit, read_image
+from p2lbench.masks import read_mask
 from p2lbench.options import build
 from p2lbench.plan import class_index
 from p2lbench.registry import Registry
 from p2lbench.spec import InitMap, Named, TransformChain
 
 LISTED = 12
+FEWEST = 4  # pixels of a foreground: of fewer, a loss says nothing of an object
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,21 @@ class ImageChecks:
                     self._class_error(message, generator, found)
 
     def masks(self) -> None:
-        """A generator sees the central part of a photo; some of the mask must be in it."""
-        sizes = {row.label: g.shape for row, g in self.generators if isinstance(g, Generator)}
-        for found in self.images:
-            mask = found.image.mask
-            if mask is None or not sizes:
+        """A generator sees the central part of a photo; enough of the mask must be left in it."""
+        shapes = {row.label: g.shape for row, g in self.generators if isinstance(g, Generator)}
+        for found in self.images if shapes else ():
+            image = found.image
+            if image.mask is None:
                 continue
-            values = read_mask(mask, read_image(found.image.file).shape[:2])
-            for label, size in sizes.items():
-                if not bool((fit(values, size) > 0.5).any()):
-                    message = f"no foreground is left in the central part that '{label}' sees"
-                    advice = f"which is {size[1]} to {size[0]}: crop the photo around its object"
-                    self.problems.add(UserError(f"{message}, {advice}", found.mask_place))
+            share = read_mask(image.mask, image.file, read_image(image.file))
+            for label, size in shapes.items():
+                count = int((fit(share, size) > 0.5).sum())
+                if count < FEWEST:
+                    pixels = f"of the {size[1]} x {size[0]} pixels that '{label}' sees"
+                    message = f"{pixels} of the photo's central part, {count} are foreground: "
+                    message += f"expected at least {FEWEST}; crop the photo around its object, or "
+                    message += "give a larger mask"
+                    self.problems.add(UserError(message, found.mask_place))
 
     def truths(self, transforms: Iterable[TransformChain]) -> None:
         """Some transforms are of use only where the suite tells the true one."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, Field
 
 from p2lbench.checks import STRICT, Problems, checked, got
 from p2lbench.errors import Place, UserError, did_you_mean
-from p2lbench.images import SUFFIXES, Box, pixel_digest, read_image, read_mask
+from p2lbench.images import SUFFIXES, pixel_digest, read_image
+from p2lbench.masks import Mask, read_mask
+from p2lbench.masks.written import from_cell, from_yaml
 from p2lbench.plan import Image
 from p2lbench.yamlfile import Locate, below, decode, display, nowhere, read_bytes
 
@@ -29,16 +30,11 @@ Split = Literal["tune", "test"]
 TUNE: Split = "tune"
 
 
-class _Box(BaseModel):
-    model_config = STRICT
-    box: Annotated[list[int], Field(min_length=4, max_length=4)]
-
-
 class _File(BaseModel):
     model_config = STRICT
     file: str
     class_name: str | int | None = Field(None, alias="class")
-    mask: str | _Box | None = None
+    mask: Any = None
     split: Split | None = None
     truth: dict[str, list[float]] | None = None
 
@@ -61,7 +57,7 @@ class Wanted:
 
     file: Path
     class_name: str | int | None
-    mask: Path | Box | None
+    mask: Mask | None
     split: str | None
     place: Place | None
     mask_place: Place | None
@@ -146,12 +142,8 @@ def _described(entry: Any) -> str:
 
 
 def _file(entry: _File, folder: Path, locate: Locate) -> list[Wanted]:
-    mask: Path | Box | None = None
-    if isinstance(entry.mask, _Box):
-        x0, y0, x1, y1 = entry.mask.box
-        mask = (x0, y0, x1, y1)
-    elif entry.mask is not None:
-        mask = folder / entry.mask
+    at = below(locate, "mask")
+    mask = None if entry.mask is None else from_yaml(entry.mask, folder, at)
     places = locate("file"), locate("mask"), locate("class")
     truth = entry.truth or {}, below(locate, "truth")
     return [Wanted(folder / entry.file, entry.class_name, mask, entry.split, *places, *truth)]
@@ -228,16 +220,9 @@ def _row(row: Mapping[str | None, Any], folder: Path, place: Place) -> Wanted:
     split = cells.get("split") or None
     if split not in (None, *get_args(Split)):
         raise UserError(f"expected split tune, test or nothing, got '{split}'", place)
-    mask = _mask_cell(cells.get("mask", ""), folder)
+    mask = from_cell(cells.get("mask", ""), folder, place)
     given = _number_or_name(cells.get("class", ""))
     return Wanted(folder / cells["file"], given, mask, split, place, place, place)
-
-
-def _mask_cell(cell: str, folder: Path) -> Path | Box | None:
-    if box := re.fullmatch(r"(\d+) (\d+) (\d+) (\d+)", cell):
-        x0, y0, x1, y1 = map(int, box.groups())
-        return x0, y0, x1, y1
-    return folder / cell if cell else None
 
 
 def _number_or_name(text: str) -> str | int | None:
@@ -270,7 +255,7 @@ def _read(want: Wanted, name: str) -> Image:
     mask_digest = None
     if want.mask is not None:
         with _placed(want.mask_place):
-            mask_digest = pixel_digest(read_mask(want.mask, pixels.shape[:2]))
+            mask_digest = pixel_digest(read_mask(want.mask, want.file, pixels))
     return Image(
         name,
         want.file,

@@ -1,4 +1,4 @@
-"""Images and masks from untrusted files, without torch: arrays, checked and hashed."""
+"""Images from untrusted files, without torch: arrays, checked, hashed and resized."""
 
 from __future__ import annotations
 
@@ -21,11 +21,9 @@ from p2lbench.yamlfile import display
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 64_000_000
-BACKGROUND = 0.3
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
-Mask = np.ndarray[Any, np.dtype[np.float32]]
-Box = tuple[int, int, int, int]
+Share = np.ndarray[Any, np.dtype[np.float32]]
 Array = TypeVar("Array", bound=np.ndarray[Any, Any])
 
 # What Pillow's decoders raise on damaged files.
@@ -53,49 +51,20 @@ def read_image(path: Path) -> Pixels:
         UserError: missing, damaged, no image, of another format, or of more than 64 megapixels
             (told from the header, before anything is decoded).
     """
-    _check_file(path)
-    with _opened(path) as image:
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            message = f"{width} x {height} pixels: expected at most 64 megapixels; scale it down"
-            raise UserError(message, Place(display(path)))
-        if image.mode in ("I", "F"):
-            message = f"{image.mode} pixels of 32 bits: expected 8 or 16 bits per channel"
-            raise UserError(message, Place(display(path)))
-        try:
-            return np.asarray(_rgb(image), dtype=np.uint8)
-        except MemoryError as error:
-            message = f"{width} x {height} pixels do not fit into memory; scale it down"
-            raise UserError(message, Place(display(path))) from error
+    with _upright(path) as image:
+        return np.asarray(_rgb(image), dtype=np.uint8)
 
 
-def read_mask(mask: Path | Box, size: tuple[int, int]) -> Mask:
-    """A mask as (H, W) in [0, 1] for an image of `size` (H, W).
-
-    A file's grey levels are divided by 255; a box (x0, y0, x1, y1) is in pixels, x1 and y1 not
-    included.
+def read_alpha(path: Path) -> Pixels | None:
+    """The opacity of an image's pixels (H, W), upright; None if it has none.
 
     Raises:
-        UserError: unreadable, of another size than the image, outside of it, or with no pixel
-            above 0.5.
+        UserError: as `read_image`.
     """
-    if isinstance(mask, Path):
-        return _mask_file(mask, size)
-    x0, y0, x1, y1 = mask
-    height, width = size
-    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-        raise UserError(
-            f"expected a box [x0, y0, x1, y1] with 0 <= x0 < x1 <= {width} and "
-            f"0 <= y0 < y1 <= {height}, got {list(mask)}"
-        )
-    values = np.zeros(size, dtype=np.float32)
-    values[y0:y1, x0:x1] = 1
-    return values
-
-
-def mask_values(mask: Mask, background: float = BACKGROUND) -> Mask:
-    """A mask's weights in the loss: 1 for the foreground, `background` for the rest (H, W)."""
-    return (background + (1 - background) * mask).astype(np.float32)
+    with _upright(path) as image:
+        if not image.has_transparency_data:
+            return None
+        return np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.uint8)
 
 
 def pixel_digest(array: np.ndarray[Any, Any]) -> str:
@@ -110,7 +79,7 @@ def fit(array: Array, size: tuple[int, int]) -> Array:
     """The largest central part of `size`'s proportions, resized to `size` (height, width).
 
     Antialiased: photos (H, W, 3) by a Lanczos filter; masks (H, W) by a triangle filter, since
-    Lanczos would overshoot and a weight below 0 means nothing. What has the size is not changed.
+    Lanczos would overshoot and a share below 0 means nothing. What has the size is not changed.
     """
     cropped = _central(array, size)
     if cropped.shape[:2] == size:
@@ -168,32 +137,37 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise UserError(message, place) from error
 
 
+@contextmanager
+def _upright(path: Path) -> Iterator[Image.Image]:
+    """An image of at most 64 megapixels, decoded to 8 bits, its orientation applied."""
+    _check_file(path)
+    with _opened(path) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            message = f"{width} x {height} pixels: expected at most 64 megapixels; scale it down"
+            raise UserError(message, Place(display(path)))
+        if image.mode in ("I", "F"):
+            message = f"{image.mode} pixels of 32 bits: expected 8 or 16 bits per channel"
+            raise UserError(message, Place(display(path)))
+        try:
+            yield ImageOps.exif_transpose(_eight_bits(image))
+        except MemoryError as error:
+            message = f"{width} x {height} pixels do not fit into memory; scale it down"
+            raise UserError(message, Place(display(path))) from error
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if not image.mode.startswith("I;16"):
+        return image
+    sixteen = np.asarray(image, dtype=np.uint16).astype(np.uint32)
+    grey = Image.fromarray(((sixteen + 128) // 257).astype(np.uint8))
+    grey.info.update(image.info)
+    grey.getexif().update(image.getexif())
+    return grey
+
+
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        sixteen = np.asarray(image, dtype=np.uint16).astype(np.uint32)
-        grey = Image.fromarray(((sixteen + 128) // 257).astype(np.uint8))
-        grey.info.update(image.info)
-        grey.getexif().update(image.getexif())
-        image = grey
-    image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image.convert("RGBA"))
     return image.convert("RGB")
-
-
-def _mask_file(path: Path, size: tuple[int, int]) -> Mask:
-    grey = np.asarray(Image.fromarray(read_image(path)).convert("L"))
-    place = Place(display(path))
-    if grey.shape != size:
-        (height, width), (mask_height, mask_width) = size, grey.shape
-        raise UserError(
-            f"the mask has {mask_width} x {mask_height} pixels, its image {width} x {height}: "
-            "expected the same",
-            place,
-        )
-    values: Mask = grey.astype(np.float32) / np.float32(255)
-    if not (values > 0.5).any():
-        message = "empty mask: expected some pixels above grey level 127 (white: foreground)"
-        raise UserError(message, place)
-    return values

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from p2lbench.budget import Ledger
+from p2lbench.masks.kinds import BACKGROUND
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from p2lbench.losses.base import Loss
     from p2lbench.transforms.base import Transform
 
-BACKGROUND = 0.3
 PHI = "phi"
 HELD = "phi_held"  # the parameters that are not searched, where others are
 
@@ -34,15 +34,18 @@ class CellObjective:
         space: Space,
         terms: Sequence[tuple[Loss, float]],
         target: Tensor,
-        mask: Tensor,
+        foreground: Tensor,
         transform: Transform | None = None,
         hard: bool = False,
+        background: float = BACKGROUND,
     ) -> None:
-        """`target (1, 3, H, W)`, `mask (1, 1, H, W)`; `hard`: the score's background weighs 0."""
+        """`target (1, 3, H, W)`; `foreground (1, 1, H, W)`, its share in [0, 1] of every pixel;
+        `background`: what the rest weighs in the loss, and 0 in a `hard` score."""
         self.generator, self.space, self.terms = generator, space, tuple(terms)
-        self.target, self.mask, self.transform = target, mask, transform
-        self.scored_mask = foreground(mask) if hard else mask
-        self.same_frame = transform is None and bool((self.scored_mask == mask).all())
+        self.target, self.foreground, self.transform = target, foreground, transform
+        self.mask = background + (1 - background) * foreground
+        self.scored_mask = foreground if hard else self.mask
+        self.same_frame = transform is None and bool((self.scored_mask == self.mask).all())
         self.networks = sum(loss.network is not None for loss, _ in terms)
         self.ledger = Ledger()
         self._prepared = self._prepare(target, self.scored_mask)
@@ -179,8 +182,3 @@ def untouched(plugin: Any, *tensors: Tensor) -> Iterator[None]:
 def _described(value: Any) -> str:
     shape = getattr(value, "shape", None)
     return type(value).__name__ if shape is None else f"{value.dtype} {tuple(shape)}"
-
-
-def foreground(mask: Tensor) -> Tensor:
-    """The mask with its background set to 0: 1 stays 1 and 0.3 becomes 0."""
-    return ((mask - BACKGROUND) / (1 - BACKGROUND)).clamp(0, 1)

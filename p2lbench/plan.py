@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import p2lbench
 from p2lbench.budget import Budget
+from p2lbench.masks.kinds import BACKGROUND, Mask
 from p2lbench.registry import Origin, Registry
 from p2lbench.seeds import stream
 from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, canonical, digest
@@ -33,7 +34,7 @@ class Image:
     file: Path
     digest: str  # SHA-256 of decoded pixels, shape included
     class_name: str | int | None = None  # as the suite gives it
-    mask: Path | tuple[int, int, int, int] | None = None
+    mask: Mask | None = None
     mask_digest: str | None = None
     split: str | None = None
     truth: tuple[tuple[Spec, tuple[float, ...]], ...] = ()  # its true transforms and their phi
@@ -58,6 +59,7 @@ class Cell:
     device: str
     mask_scoring: str
     roles: tuple[tuple[str, str], ...] = ()
+    background: float = BACKGROUND
 
 
 class PlanRow(NamedTuple):
@@ -79,7 +81,7 @@ class Task:
 
     cell: Cell
     pixels: np.ndarray[Any, Any]  # (H, W, 3) uint8, as hashed
-    mask: np.ndarray[Any, Any] | None  # (H, W) float32 in [0, 1]: foreground 1, background 0.3
+    mask: np.ndarray[Any, Any] | None  # (H, W) float32 in [0, 1]: the foreground's share
     metrics: tuple[tuple[str, Spec], ...]
     timeout: float
     latents: bytes = b""
@@ -132,7 +134,9 @@ class Plan:
     @cached_property
     def _count(self) -> int:
         pairs = product(self.planned, self.suite.images)
-        contents = {(planned.key, canonical(_content(planned, image))) for planned, image in pairs}
+        contents = {
+            (planned.key, canonical(self._content(planned, image))) for planned, image in pairs
+        }
         return len(contents) * self.suite.repeats
 
     def _entries(self) -> Iterator[tuple[Planned, Image, int, str]]:
@@ -145,9 +149,23 @@ class Plan:
                 yield planned, image, repeat, self._id(planned, image, repeat)
 
     def _id(self, planned: Planned, image: Image, repeat: int) -> str:
-        content = _content(planned, image)
+        content = self._content(planned, image)
         own = {"method": planned.key, "seed": self.suite.seed, "repeat": repeat}
         return digest({**content, **own})
+
+    def _content(self, planned: Planned, image: Image) -> dict[str, Any]:
+        """What of an image decides a cell: its pixels, its mask and what the mask's background
+        weighs where that is not 0.3, the class's number, and where it is used the truth."""
+        classes, background = planned.classes, self.suite.background
+        weighed = image.mask_digest is not None and background != BACKGROUND
+        truth = [[spec.plain(), list(values)] for spec, values in image.truth]
+        return {
+            "image": image.digest,
+            "mask": image.mask_digest,
+            "class": None if classes is None else class_index(image.class_name, classes),
+            **({"background": background} if weighed else {}),
+            **({"truth": truth} if planned.needs_truth else {}),
+        }
 
     def _cell(self, method: Method, image: Image, repeat: int, cell: str) -> Cell:
         suite = self.suite
@@ -164,6 +182,7 @@ class Plan:
             self.device,
             mask_scoring(suite, method),
             suite.roles,
+            suite.background,
         )
 
 
@@ -238,19 +257,6 @@ def seed(suite_seed: int, image_digest: str, repeat: int) -> int:
 def candidate_seed(cell_seed: int, candidate: int) -> int:
     """One candidate's seed (128 bits): the same whatever the number of candidates is."""
     return stream(cell_seed, "candidate", candidate)
-
-
-def _content(planned: Planned, image: Image) -> dict[str, Any]:
-    """What of an image decides a cell: pixels, mask, the class's number, where used the truth."""
-    classes = planned.classes
-    number = None if classes is None else class_index(image.class_name, classes)
-    truth = {"truth": [[spec.plain(), list(values)] for spec, values in image.truth]}
-    return {
-        "image": image.digest,
-        "mask": image.mask_digest,
-        "class": number,
-        **(truth if planned.needs_truth else {}),
-    }
 
 
 def _planned(

@@ -159,7 +159,9 @@ def prepare(task: Task, models: Models) -> Setting:
     space = Space([*generator.variables, *phi], roles, models.device)
     terms = [(models.get(spec), weight) for spec, weight in method.loss.terms]
     hard = cell.mask_scoring == "hard"
-    objective = CellObjective(generator, space, terms, target, mask, transform, hard)
+    objective = CellObjective(
+        generator, space, terms, target, mask, transform, hard, cell.background
+    )
     mean, std = space.mean, space.std
     std = space.fill(dict.fromkeys((variable.name for variable in phi), 0.0), std)
     rng = np.random.Generator(np.random.Philox(stream(cell.seed, "init")))
@@ -174,7 +176,8 @@ def prepare(task: Task, models: Models) -> Setting:
 
 
 def target_tensors(task: Task, size: tuple[int, int], device: str) -> tuple[Tensor, Tensor]:
-    """The target (1, 3, H, W) in [-1, 1] and its mask (1, 1, H, W), ones if there is none."""
+    """The target (1, 3, H, W) in [-1, 1] and its foreground's share of every pixel (1, 1, H, W),
+    ones if there is no mask."""
     import numpy as np
     import torch
 

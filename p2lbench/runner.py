@@ -17,8 +17,9 @@ from p2lbench import __version__, weights
 from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor, Watch
 from p2lbench.imagelist import TUNE
-from p2lbench.images import mask_values, pixel_digest, read_image, read_mask
+from p2lbench.images import pixel_digest, read_image
 from p2lbench.leaderboard import Metric, SuiteInfo
+from p2lbench.masks import read_mask
 from p2lbench.options import build
 from p2lbench.plan import Cell, Plan, Task, specs, weights_named
 from p2lbench.record import KEPT, Record, Status
@@ -172,13 +173,15 @@ def _merged(store: Store, scored: Record) -> Record:
 def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> Iterator[Task]:
     metrics = tuple(zip(suite.metric_labels, suite.metrics, strict=True))
     for cell, step in cells:
-        pixels = read_image(cell.image.file)
-        if pixel_digest(pixels) != cell.image.digest:
-            raise UserError(f"{cell.image.file}: changed while the suite ran; run it again")
-        mask = cell.image.mask
-        values = None if mask is None else mask_values(read_mask(mask, pixels.shape[:2]))
+        image = cell.image
+        pixels = read_image(image.file)
+        mask = None if image.mask is None else read_mask(image.mask, image.file, pixels)
+        digests = pixel_digest(pixels), None if mask is None else pixel_digest(mask)
+        if digests != (image.digest, image.mask_digest):
+            message = "it, or its mask, changed while the suite ran; run it again"
+            raise UserError(f"{image.file}: {message}")
         latents = store.file("latents", cell.id) if step is Step.score else b""
-        yield Task(cell, pixels, values, metrics, suite.timeout, latents)
+        yield Task(cell, pixels, mask, metrics, suite.timeout, latents)
 
 
 def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from p2lbench.errors import UserError
 from p2lbench.models import Models
-from p2lbench.objective import CellObjective, evaluated, foreground, inverted, prepared, transformed
+from p2lbench.objective import CellObjective, evaluated, inverted, prepared, transformed
 from p2lbench.record import FRAMES
 from p2lbench.spec import Spec
 
@@ -59,8 +59,10 @@ Frame = tuple["Tensor", "Tensor", "Tensor"]
 
 def _frames(objective: CellObjective, x: Tensor) -> dict[str, Frame]:
     """frame → images (N, …), target, mask."""
+    import torch
+
     made, target = objective.images(x), objective.target
-    mask, everything = foreground(objective.mask), objective.mask.new_ones(objective.mask.shape)
+    mask, everything = objective.foreground, torch.ones_like(objective.foreground)
     if objective.transform is None:
         inside = made, target, mask
         return {"original": inside, "aligned": inside, "unmasked": (made, target, everything)}

@@ -68,6 +68,7 @@ class Suite:
     plugin_files: tuple[Path, ...]
     roles: tuple[tuple[str, Role], ...]
     mask_scoring: Literal["soft", "hard"] | None
+    background: float
     tune: Mapping[str, Asked]
     tuned_on: str | None
     baseline: str | None
@@ -126,6 +127,7 @@ def load(
         plugin_files=files,
         roles=tuple(sorted(written.roles.items())),
         mask_scoring=written.mask_scoring,
+        background=written.background,
         tuned_on=written.tuned_on,
         baseline=written.baseline,
         exclude=tuple(written.exclude),

@@ -13,6 +13,7 @@ import p2lbench
 from p2lbench.axes import NONE
 from p2lbench.checks import STRICT, Problems, explain, got, placed, to_json
 from p2lbench.errors import UserError, did_you_mean
+from p2lbench.masks.kinds import BACKGROUND
 from p2lbench.spec import Protocol
 from p2lbench.yamlfile import Document, display
 
@@ -26,6 +27,7 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Threads = Annotated[int, Field(ge=1, le=1024)]
 Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Entries = Annotated[list[Any], Field(min_length=1)]
 
 
@@ -57,6 +59,7 @@ class Written(BaseModel):
     plugins: list[str] = []
     roles: dict[str, Role] = {}
     mask_scoring: Literal["soft", "hard"] | None = None
+    background: Share = BACKGROUND
     tune: dict[str, dict[str, Any] | None] = {}
     tuned_on: str | None = None
     baseline: str | None = None

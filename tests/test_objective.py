@@ -8,7 +8,7 @@ import torch
 from p2lbench.generators.biggan import BigGANFashionMNIST
 from p2lbench.losses.percep import fmnist
 from p2lbench.losses.pixel import L1
-from p2lbench.objective import CellObjective, foreground
+from p2lbench.objective import CellObjective
 from p2lbench.problem import Problem
 from p2lbench.root import Root
 from p2lbench.space import Space
@@ -21,14 +21,16 @@ def generator() -> BigGANFashionMNIST:
     return made
 
 
-def objective(generator, mask=None, hard=False, terms=None) -> CellObjective:
+def objective(generator, mask=None, hard=False, terms=None, **options) -> CellObjective:
     target = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     if terms is None:
         percep = fmnist()
         percep.load("cpu")
         terms = [(L1(), 1.0), (percep, 10.0)]
     mask = torch.ones(1, 1, 32, 32) if mask is None else mask
-    return CellObjective(generator, Space(generator.variables), terms, target, mask, None, hard)
+    return CellObjective(
+        generator, Space(generator.variables), terms, target, mask, None, hard, **options
+    )
 
 
 def problem(generator, candidates: int) -> Problem:
@@ -62,7 +64,7 @@ def test_the_gradient_is_the_losss(generator):
 
 
 def test_the_background_weighs_03_for_gradients_and_nothing_for_a_hard_score(generator):
-    mask = torch.full((1, 1, 32, 32), 0.3)
+    mask = torch.zeros(1, 1, 32, 32)
     mask[..., 8:24, 8:24] = 1.0
     soft, hard = objective(generator, mask), objective(generator, mask, hard=True)
     x = soft.space.mean[None]
@@ -74,7 +76,24 @@ def test_the_background_weighs_03_for_gradients_and_nothing_for_a_hard_score(gen
     inside = (made - hard.target).abs()[..., 8:24, 8:24].sum() / 16**2
     only_l1 = objective(generator, mask, True, [(L1(), 1.0)]).original(x)
     torch.testing.assert_close(only_l1[0], inside)
-    assert foreground(mask).unique().tolist() == [0.0, 1.0]
+    assert soft.mask.unique().tolist() == [float(torch.tensor(0.3)), 1.0]
+
+
+@pytest.mark.parametrize("background", [0.0, 0.6, 1.0])
+def test_the_background_weighs_what_the_suite_says(generator, background):
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., 8:24] = 1.0  # a half
+    terms = [(L1(), 1.0)]
+    made = objective(generator, mask, False, terms, background=background)
+    x = made.space.mean[None]
+    errors = (made.images(x) - made.target).abs().sum(1)
+    inside, outside = (errors * part for part in (mask[0], 1 - mask[0]))
+    expected = (inside.sum() + background * outside.sum()) / (512 + background * 512)
+    torch.testing.assert_close(made.original(x)[0], expected)
+    torch.testing.assert_close(made.aligned(x)[0], expected)
+    hard = objective(generator, mask, True, terms, background=background)
+    torch.testing.assert_close(hard.original(x)[0], inside.sum() / 512)
+    assert hard.same_frame == (background == 0)
 
 
 class Scribbles(L1):

@@ -141,6 +141,17 @@ def test_a_mask_is_its_pixels(path: Path) -> None:
     assert box[2:] == ids(path)[2:]
 
 
+def test_what_the_background_weighs_counts_where_there_is_one(path: Path) -> None:
+    mask = "images.0.mask={box: [2, 2, 6, 6]}"
+    before = ids(path, mask)
+    assert ids(path, mask, "background=0.3") == before
+    after = ids(path, mask, "background=0.5")
+    assert not {*after[:2]} & {*before}
+    assert after[2:] == before[2:]  # the second image has no mask
+    plain = next(planned(path, mask, "background=0.5").cells())
+    assert (plain.background, plain.seed) == (0.5, next(planned(path, mask).cells()).seed)
+
+
 # What must change it
 
 

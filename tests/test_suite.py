@@ -180,6 +180,7 @@ WRONG: list[tuple[str, list[str]]] = [
     ("inits: [{class: predicted, z: encodr}]", ["9:31: unknown init 'encodr'."]),
     ("plugins: [nowhere.py]", ["9:11: nowhere.py: no such plugin file"]),
     ("roles: {c: moving}", ["9:12: roles.c: expected 'both', 'gradient', 'search' or"]),
+    ("background: 1.5", ["9:13: background: expected at most 1.0, got 1.5"]),
     ("mask_scoring: firm", ["9:15: mask_scoring: expected 'soft' or 'hard', got 'firm'"]),
     ("baseline: admm", ["9:11: no optimizer row 'admm'. Did you mean 'adam'? Rows: adam"]),
     ("reference: nowhere", ["9:12: nowhere: no such results folder"]),

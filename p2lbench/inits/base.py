@@ -36,6 +36,7 @@ class Init(ABC):
     ) -> Distribution:
         """Variable → (mean, standard deviation); what is left out keeps its prior.
 
-        `target (1, 3, H, W)` in [-1, 1], `mask (1, 1, H, W)`; mean of the variable's shape,
-        deviation a number or of that shape, 0 for a certain start.
+        `target (1, 3, H, W)` in [-1, 1]; `mask (1, 1, H, W)`, the foreground's share of every
+        pixel; mean of the variable's shape, deviation a number or of that shape, 0 for a certain
+        start.
         """

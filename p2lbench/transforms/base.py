@@ -46,7 +46,10 @@ class Transform(ABC):
         """(dim,) parameters that change nothing."""
 
     def initial(self, mask: Tensor, generator: Generator) -> Tensor:
-        """(dim,) phi0 for a target's mask (1, 1, H, W); by default the identity."""
+        """(dim,) phi0 for a target; by default the identity.
+
+        `mask (1, 1, H, W)`: the foreground's share of every pixel; the background is 0.
+        """
         return self.identity()
 
     @abstractmethod

