@@ -69,7 +69,7 @@ def _loaded(factory: Factory, class_id: int | None = CLASS) -> Init:
 
 def _distribution(init: Init, generator: Generator, seed: int = 0) -> dict[str, Any]:
     target, mask = smooth_images(1, SIDE, SIDE), torch.ones(1, 1, SIDE, SIDE)
-    mask[..., :8, :] = 0.3
+    mask[..., :8, :] = 0
     with unchanged(target=target, mask=mask):
         given = init.distribution(target, mask, generator, np.random.default_rng(seed))
     if not isinstance(given, Mapping):

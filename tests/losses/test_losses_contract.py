@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from p2lbench.images import fit
 from p2lbench.losses import lpips, register_losses, register_metrics
 from p2lbench.losses.base import EmptyMask, Loss
 from p2lbench.losses.ms_ssim import MSSSIM
@@ -134,6 +136,23 @@ def test_only_the_proportions_of_a_mask_matter(
     images, targets, masks = draw(2, size, seed)
     full = loss(images, loss.prepare(targets, masks))
     assert torch.allclose(full, loss(images, loss.prepare(targets, masks * scale)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (-1, -1), (5, 7)])
+def test_one_pixel_of_a_photo_is_a_number(case: tuple[Loss, int], corner: tuple[int, int]) -> None:
+    """Resized it is a faint spot; with a hard score, all else weighs nothing."""
+    loss, size = case
+    images, targets, _ = draw(1, size)
+    photo = np.zeros((3 * size + 1, 3 * size + 1), dtype=np.float32)
+    photo[corner] = 1
+    masks = torch.from_numpy(fit(photo, (size, size)))[None, None]
+    assert 0 < masks.max() < 0.2
+    images.requires_grad_(loss.objective)
+    values = loss(images, loss.prepare(targets, masks))
+    assert values.isfinite().all()
+    if loss.objective:
+        (slope,) = torch.autograd.grad(values.sum(), images)
+        assert slope.isfinite().all()
 
 
 def test_tensors_in_and_out(case: tuple[Loss, int]) -> None:
