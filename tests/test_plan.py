@@ -148,8 +148,16 @@ def test_what_the_background_weighs_counts_where_there_is_one(path: Path) -> Non
     after = ids(path, mask, "background=0.5")
     assert not {*after[:2]} & {*before}
     assert after[2:] == before[2:]  # the second image has no mask
-    plain = next(planned(path, mask, "background=0.5").cells())
-    assert (plain.background, plain.seed) == (0.5, next(planned(path, mask).cells()).seed)
+    usual, other = planned(path, mask), planned(path, mask, "background=0.5")
+    cells = [next(plan.cells()) for plan in (usual, other)]
+    assert [cell.background for cell in cells] == [0.3, 0.5]
+    assert cells[0].seed == cells[1].seed
+    # Cells of before there was such a key are found again.
+    assert set(usual._content(usual.planned[0], usual.suite.images[0])) == {
+        "image",
+        "mask",
+        "class",
+    }
 
 
 # What must change it

@@ -469,13 +469,11 @@ def test_validating_imports_no_torch() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+ODD_KEYS = ["as", "file", "search", "adam", "l1", "x", "box", "polygon", "detect", "mask-rcnn"]
 odd = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
 odder = st.recursive(
     odd | st.sampled_from(["adam", "spatial", "a.png", "none", "x" * 300, "nul\0", "..", "/"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["as", "file", "search", "adam", "l1", "x"]), inner)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(ODD_KEYS), inner),
     max_leaves=4,
 )
 KEYS = [*Written.model_fields, "images.0", "images.0.class", "images.0.mask", "images.0.file",

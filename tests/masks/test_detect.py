@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from p2lbench.masks import Detected, detect
 from p2lbench.masks.detect import Found, detected
@@ -62,7 +64,15 @@ def test_what_decides_a_mask_finds_it_anew(detector: Bright) -> None:
     assert detector.calls == 5
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n"])
+def png(size: tuple[int, int], level: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("L", size, level).save(out, format="PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no image", b"\x89PNG\r\n\x1a\n", png((8, 6), 0), png((6, 8), 255)]
+)
 def test_a_kept_mask_that_is_damaged_is_detected_again(
     detector: Bright, tmp_path: Path, content: bytes
 ) -> None:
