@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -22,7 +23,7 @@ from p2lbench.plan import Image
 from p2lbench.yamlfile import Locate, below, decode, display, nowhere, read_bytes
 
 MAX_MANIFEST = 20_000_000
-COLUMNS = ("file", "class", "mask", "split")
+COLUMNS = ("file", "class", "mask", "split", "truth")
 KINDS = ("file", "folder", "manifest")
 
 Split = Literal["tune", "test"]
@@ -215,7 +216,7 @@ def _check_columns(columns: Sequence[str] | None, name: str) -> None:
             raise UserError(f"{message} Known columns: {', '.join(COLUMNS)}", place)
     if "file" not in columns or len(set(columns)) < len(columns):
         raise UserError(
-            "expected the columns file, class, mask, split, each once; at least file", place
+            f"expected the columns {', '.join(COLUMNS)}, each once; at least file", place
         )
 
 
@@ -230,7 +231,25 @@ def _row(row: Mapping[str | None, Any], folder: Path, place: Place) -> Wanted:
         raise UserError(f"expected split tune, test or nothing, got '{split}'", place)
     mask = _mask_cell(cells.get("mask", ""), folder)
     given = _number_or_name(cells.get("class", ""))
-    return Wanted(folder / cells["file"], given, mask, split, place, place, place)
+    truth = _truth_cell(cells.get("truth", ""), place)
+    places = place, place, place
+    return Wanted(folder / cells["file"], given, mask, split, *places, truth, _always(place))
+
+
+def _truth_cell(cell: str, place: Place) -> dict[str, list[float]]:
+    """`spatial 1 1 0.3 0; color 0.7`: each transform and its parameters."""
+    truth: dict[str, list[float]] = {}
+    for part in cell.split(";") if cell else ():
+        name, *values = part.split() or [""]
+        try:
+            numbers = [float(value) for value in values]
+        except ValueError:
+            numbers = []
+        if not numbers or name in truth or not all(map(isfinite, numbers)):
+            example = "'spatial 1 1 0.3 0; color 0.7'"
+            raise UserError(f"truth: expected transforms as {example}, got '{cell}'", place)
+        truth[name] = numbers
+    return truth
 
 
 def _mask_cell(cell: str, folder: Path) -> Path | Box | None:
