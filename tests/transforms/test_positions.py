@@ -58,9 +58,9 @@ def test_a_spot_goes_where_positions_says(transform: Transform, phi: list[float]
         torch.testing.assert_close(found, place, rtol=0, atol=0.015)
 
 
-def test_each_candidate_has_its_own(transform: Spatial = Spatial()) -> None:  # noqa: B008
+def test_each_candidate_has_its_own() -> None:
     phi = torch.tensor([[1, 1, 0, 0], [2, 1, 0.5, 0.0]])
-    found = transform.positions(POINTS, phi, SIZE)
+    found = Spatial().positions(POINTS, phi, SIZE)
     assert found.shape == (2, 3, 2)
     torch.testing.assert_close(found[0], POINTS[0])
     torch.testing.assert_close(found[1, :, 0], (POINTS[0, :, 0] - 0.5) / 2)
