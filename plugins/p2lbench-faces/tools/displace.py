@@ -1,9 +1,9 @@
 """Makes the images of the suite `table1-faces`: faces off the centre, by known amounts.
 
-Six samples of the generator (the tier `typical` of the suite `faces`), made smaller and moved on
-a grey ground; and two portraits, cut out wider and off the centre, so that
-what lies around the face is photo. All are brighter or darker by a known factor. Beside each is a
-mask of where the face's square is, and in the manifest the truth: the transforms that bring it back.
+Six samples of the generator (the tier `typical` of the suite `faces`), made smaller and moved on a
+grey ground; and two portraits, cut out wider and off the centre, so that what lies around the face
+is photo. All are brighter or darker by a known factor. Beside each is a mask of where the face's
+square is, and in the manifest the truth: the transforms that bring it back.
 
     python tools/displace.py FACES FOLDER --astronaut skimage/data/astronaut.png
 
