@@ -21,8 +21,9 @@ from p2lbench.options import UnknownName, build
 from p2lbench.plan import Image, weights_named
 from p2lbench.plugins import Plugins
 from p2lbench.rules import Rules, check_effect
+from p2lbench.space import Role
 from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, TransformChain, WeightedLoss
-from p2lbench.suitefile import Role, Written, find, shipped, validated
+from p2lbench.suitefile import Written, find, shipped, validated
 from p2lbench.truth import read_truth
 from p2lbench.tuning.entries import entries
 from p2lbench.tuning.spaces import Asked, read_spaces
