@@ -53,13 +53,13 @@ def _independence(factory: Factory) -> None:
     _same_paths(few, many, "of a candidate among 2 and among 5", advice, 1e-5)
 
 
-def states() -> dict[str, str]:
+def states() -> dict[str, object]:
     """The global random states, by library."""
     numpy: Any = np.random.get_state()
     return {
-        "random": repr(random.getstate()),
-        "numpy": repr((numpy[1].tolist(), numpy[2:])),
-        "torch": repr(torch.get_rng_state().tolist()),
+        "random": random.getstate(),
+        "numpy": (numpy[1].tobytes(), numpy[2:]),
+        "torch": torch.get_rng_state().numpy().tobytes(),
     }
 
 
