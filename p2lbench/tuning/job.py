@@ -97,8 +97,9 @@ def finish(job: Job, outcome: Outcome) -> Tuning:
         StoreError: the results cannot be read or written.
     """
     with Store.open_read(outcome.folder) as store:
-        choices = choose(job.rows, store.records(), job.measure)
-        ledgers = {row.cell: r.ledger for row, r in store.records() if r is not None}
+        records = list(store.records())
+    choices = choose(job.rows, records, job.measure)
+    ledgers = {row.cell: r.ledger for row, r in records if r is not None}
     spent = (
         int(sum(ledger.get("passes", 0) for ledger in ledgers.values())),
         sum(ledger.get("seconds", 0) for ledger in ledgers.values()),
