@@ -136,7 +136,7 @@ class Axes:
     def _default(self, spec: Spec) -> Settings | None:
         """`default` if every option has the value that it has by itself."""
         try:
-            same = resolve(self.registry, spec.kind, spec.name) == spec
+            same = resolve(self.registry, spec.kind, spec.name, try_out=False) == spec
         except UserError:  # some option must be written
             return None
         return "default" if same else None
