@@ -18,9 +18,10 @@ from p2lbench.report.text import count
 from p2lbench.runner import Outcome
 from p2lbench.store import Store
 from p2lbench.suite import Suite
+from p2lbench.tuning import TRIALS
 from p2lbench.tuning.choose import Choice, Measure, choose
 from p2lbench.tuning.document import document
-from p2lbench.tuning.trials import TRIALS, Tuned, trial_suite, tuned_rows
+from p2lbench.tuning.trials import Tuned, trial_suite, tuned_rows
 from p2lbench.tuning.tunedfile import place_for, tuned_text
 from p2lbench.yamlfile import display
 
