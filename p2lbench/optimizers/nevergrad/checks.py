@@ -17,8 +17,8 @@ from p2lbench.optimizers.adam import Adam
 from p2lbench.optimizers.base import Optimizer
 from p2lbench.optimizers.basin import Basin
 from p2lbench.optimizers.nevergrad import Nevergrad
-from p2lbench.optimizers.nevergrad_instance import Instance
-from p2lbench.optimizers.nevergrad_known import POPULATIONS, Finding
+from p2lbench.optimizers.nevergrad.instance import Instance
+from p2lbench.optimizers.nevergrad.known import POPULATIONS, Finding
 from p2lbench.problem import Problem
 from p2lbench.root import Root
 from p2lbench.space import Space, Variable
