@@ -20,7 +20,7 @@ from p2lbench.checks import STRICT, Problems, checked, got
 from p2lbench.errors import Place, UserError, did_you_mean
 from p2lbench.images import SUFFIXES, Box, pixel_digest, read_image, read_mask
 from p2lbench.plan import Image
-from p2lbench.yamlfile import Locate, below, decode, display, nowhere, read_bytes
+from p2lbench.yamlfile import Locate, always, below, decode, display, nowhere, read_bytes
 
 MAX_MANIFEST = 20_000_000
 COLUMNS = ("file", "class", "mask", "split", "truth")
@@ -125,7 +125,7 @@ def _numbered(entries: Any) -> list[tuple[tuple[int, ...], Any]]:
 def _entry(entry: Any, folder: Path, locate: Locate) -> list[Wanted]:
     if isinstance(entry, str):
         entry = {"file": entry}
-        locate = _always(locate())
+        locate = always(locate())
     kind = next((k for k in KINDS if isinstance(entry, dict) and k in entry), None)
     if kind is None:
         message = "expected a path, {file: ...}, {folder: ...} or {manifest: ...}, got"
@@ -136,10 +136,6 @@ def _entry(entry: Any, folder: Path, locate: Locate) -> list[Wanted]:
         return _folder(checked(_Folder, entry, locate), folder, locate)
     manifest = folder / checked(_Manifest, entry, locate).manifest
     return _manifest(manifest, locate("manifest"))
-
-
-def _always(place: Place | None) -> Locate:
-    return lambda *keys, key=False: place
 
 
 def _described(entry: Any) -> str:

@@ -85,14 +85,20 @@ class Task:
     latents: bytes = b""
 
 
+class View(NamedTuple):
+    """What of an image matters beside its pixels and its mask."""
+
+    classes: tuple[str, ...] | None  # None: the class means nothing to the generator
+    truth: bool  # whether what the suite tells of its true transform is used
+
+
 @dataclass(frozen=True)
 class Planned:
-    """A method, the hash of all that decides its cells beside the image, and its class names."""
+    """A method, the hash of all that decides its cells beside the image, what it sees of that."""
 
     method: Method
     key: str
-    classes: tuple[str, ...] | None  # None: the class means nothing to its generator
-    needs_truth: bool  # whether what the suite tells of an image's true transform matters
+    view: View
 
 
 @dataclass(frozen=True)
@@ -131,9 +137,13 @@ class Plan:
 
     @cached_property
     def _count(self) -> int:
-        pairs = product(self.planned, self.suite.images)
-        contents = {(planned.key, canonical(_content(planned, image))) for planned, image in pairs}
-        return len(contents) * self.suite.repeats
+        # By what a method sees of an image: there are few such views, and many methods.
+        views = {planned.key: planned.view for planned in self.planned}
+        images = {
+            view: len({canonical(_content(view, image)) for image in self.suite.images})
+            for view in set(views.values())
+        }
+        return sum(images[view] for view in views.values()) * self.suite.repeats
 
     def _entries(self) -> Iterator[tuple[Planned, Image, int, str]]:
         groups: dict[str, list[Planned]] = {}
@@ -145,7 +155,7 @@ class Plan:
                 yield planned, image, repeat, self._id(planned, image, repeat)
 
     def _id(self, planned: Planned, image: Image, repeat: int) -> str:
-        content = _content(planned, image)
+        content = _content(planned.view, image)
         own = {"method": planned.key, "seed": self.suite.seed, "repeat": repeat}
         return digest({**content, **own})
 
@@ -240,16 +250,15 @@ def candidate_seed(cell_seed: int, candidate: int) -> int:
     return stream(cell_seed, "candidate", candidate)
 
 
-def _content(planned: Planned, image: Image) -> dict[str, Any]:
+def _content(view: View, image: Image) -> dict[str, Any]:
     """What of an image decides a cell: pixels, mask, the class's number, where used the truth."""
-    classes = planned.classes
-    number = None if classes is None else class_index(image.class_name, classes)
+    number = None if view.classes is None else class_index(image.class_name, view.classes)
     truth = {"truth": [[spec.plain(), list(values)] for spec, values in image.truth]}
     return {
         "image": image.digest,
         "mask": image.mask_digest,
         "class": number,
-        **(truth if planned.needs_truth else {}),
+        **(truth if view.truth else {}),
     }
 
 
@@ -277,7 +286,7 @@ def _planned(
     generator = build(method.generator.spec, plugins.registry)
     conditional = getattr(generator, "conditional", False)
     classes = tuple(generator.classes) if conditional else None
-    return Planned(method, key, classes, needs_truth)
+    return Planned(method, key, View(classes, needs_truth))
 
 
 def specs(value: Any) -> Iterator[Spec]:

@@ -19,7 +19,7 @@ from p2lbench.record import Record
 from p2lbench.recording import describe, environment, recorded, rescored
 from p2lbench.root import Root, Timeout
 from p2lbench.seeds import stream
-from p2lbench.space import Role, Space, Variable
+from p2lbench.space import ROLES, Role, Space, Variable
 from p2lbench.spec import Search, Spec
 from p2lbench.transforms.compose import Composed
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, float], None]
 CLASS = "class"
-ALL_ROLES: tuple[Role, ...] = ("both", "gradient", "search", "frozen")
 
 
 def run_cell(
@@ -247,7 +246,7 @@ def _search(problem: Problem, optimizer: Optimizer, cell: Cell, models: Models) 
     if cell.protocol == "equal":
         if type(optimizer).fit is Optimizer.fit and optimizer.passes(problem.space, 1) != 0:
             problem.note("it does not scale itself to the budget (it has no fit)")
-        optimizer = optimizer.fit(problem.stage(ALL_ROLES, start=start, roles=roles))
+        optimizer = optimizer.fit(problem.stage(ROLES, start=start, roles=roles))
     return problem.run(optimizer, start=start, roles=roles).points
 
 
