@@ -229,7 +229,7 @@ def _row(row: Mapping[str | None, Any], folder: Path, place: Place) -> Wanted:
     given = _number_or_name(cells.get("class", ""))
     truth = _truth_cell(cells.get("truth", ""), place)
     places = place, place, place
-    return Wanted(folder / cells["file"], given, mask, split, *places, truth, _always(place))
+    return Wanted(folder / cells["file"], given, mask, split, *places, truth, always(place))
 
 
 def _truth_cell(cell: str, place: Place) -> dict[str, list[float]]:
