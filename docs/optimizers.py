@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from p2lbench import plugins
-from p2lbench.optimizers.nevergrad_known import FOUND, Findings, why_not
+from p2lbench.optimizers.nevergrad.known import FOUND, Findings, why_not
 from p2lbench.options import describe
 from p2lbench.registry import Entry
 from p2lbench.testing import Check, NotApplicable, Violation, checks
@@ -125,7 +125,7 @@ def nevergrad() -> str:
         "## Nevergrad's names",
         "",
         f"Of {len(found.names)} names {len(works)} work, found by "
-        f"`python -m p2lbench.optimizers.nevergrad_sweep` with {versions}.",
+        f"`python -m p2lbench.optimizers.nevergrad.sweep` with {versions}.",
         "",
         "*Points per step*: 1 stands for methods that take one point at a time, N instances of "
         "which run in lock-step; d is the number of columns; empty where it is not known before. "

@@ -14,7 +14,7 @@ from p2lbench.optimizers.base import Optimizer
 from p2lbench.options import build, resolve, resolve_options
 from p2lbench.registry import Entry, Origin, Registry
 from p2lbench.spec import InitMap, Named, Search, Settings, Spec, TransformChain, WeightedLoss
-from p2lbench.yamlfile import Locate, below
+from p2lbench.yamlfile import Locate, always, below
 
 NONE = "none"
 MAX_LABEL = 80
@@ -84,7 +84,7 @@ class Axes:
         problems, found = Problems(), []
         for name, value in terms.items():
             with problems.catch():
-                inside = (lambda *k, key=False: locate()) if isinstance(entry, str) else locate
+                inside = always(locate()) if isinstance(entry, str) else locate
                 found.append(self._term(name, value, inside))
         problems.check()
         parts = [spec.name if w == 1 else f"{w:g}*{spec.name}" for spec, w in found]
@@ -136,7 +136,7 @@ class Axes:
     def _default(self, spec: Spec) -> Settings | None:
         """`default` if every option has the value that it has by itself."""
         try:
-            same = resolve(self.registry, spec.kind, spec.name) == spec
+            same = resolve(self.registry, spec.kind, spec.name, try_out=False) == spec
         except UserError:  # some option must be written
             return None
         return "default" if same else None
@@ -246,7 +246,7 @@ def _settled(written: Any, locate: Locate) -> tuple[Any, Settings | None]:
 
 def _name_and_options(entry: Any, locate: Locate) -> tuple[str, dict[str, Any], Locate]:
     if isinstance(entry, str):
-        return entry, {}, lambda *keys, key=False: locate()
+        return entry, {}, always(locate())
     if isinstance(entry, dict) and len(entry) == 1:
         ((name, given),) = entry.items()
         if given is None or isinstance(given, dict):

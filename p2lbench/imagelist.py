@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,10 +21,10 @@ from p2lbench.images import SUFFIXES, pixel_digest, read_image
 from p2lbench.masks import Mask, read_mask
 from p2lbench.masks.written import from_cell, from_yaml
 from p2lbench.plan import Image
-from p2lbench.yamlfile import Locate, below, decode, display, nowhere, read_bytes
+from p2lbench.yamlfile import Locate, always, below, decode, display, nowhere, read_bytes
 
 MAX_MANIFEST = 20_000_000
-COLUMNS = ("file", "class", "mask", "split")
+COLUMNS = ("file", "class", "mask", "split", "truth")
 KINDS = ("file", "folder", "manifest")
 
 Split = Literal["tune", "test"]
@@ -120,7 +121,7 @@ def _numbered(entries: Any) -> list[tuple[tuple[int, ...], Any]]:
 def _entry(entry: Any, folder: Path, locate: Locate) -> list[Wanted]:
     if isinstance(entry, str):
         entry = {"file": entry}
-        locate = _always(locate())
+        locate = always(locate())
     kind = next((k for k in KINDS if isinstance(entry, dict) and k in entry), None)
     if kind is None:
         message = "expected a path, {file: ...}, {folder: ...} or {manifest: ...}, got"
@@ -131,10 +132,6 @@ def _entry(entry: Any, folder: Path, locate: Locate) -> list[Wanted]:
         return _folder(checked(_Folder, entry, locate), folder, locate)
     manifest = folder / checked(_Manifest, entry, locate).manifest
     return _manifest(manifest, locate("manifest"))
-
-
-def _always(place: Place | None) -> Locate:
-    return lambda *keys, key=False: place
 
 
 def _described(entry: Any) -> str:
@@ -207,7 +204,7 @@ def _check_columns(columns: Sequence[str] | None, name: str) -> None:
             raise UserError(f"{message} Known columns: {', '.join(COLUMNS)}", place)
     if "file" not in columns or len(set(columns)) < len(columns):
         raise UserError(
-            "expected the columns file, class, mask, split, each once; at least file", place
+            f"expected the columns {', '.join(COLUMNS)}, each once; at least file", place
         )
 
 
@@ -222,7 +219,25 @@ def _row(row: Mapping[str | None, Any], folder: Path, place: Place) -> Wanted:
         raise UserError(f"expected split tune, test or nothing, got '{split}'", place)
     mask = from_cell(cells.get("mask", ""), folder, place)
     given = _number_or_name(cells.get("class", ""))
-    return Wanted(folder / cells["file"], given, mask, split, place, place, place)
+    truth = _truth_cell(cells.get("truth", ""), place)
+    places = place, place, place
+    return Wanted(folder / cells["file"], given, mask, split, *places, truth, always(place))
+
+
+def _truth_cell(cell: str, place: Place) -> dict[str, list[float]]:
+    """`spatial 1 1 0.3 0; color 0.7`: each transform and its parameters."""
+    truth: dict[str, list[float]] = {}
+    for part in cell.split(";") if cell else ():
+        name, *values = part.split() or [""]
+        try:
+            numbers = [float(value) for value in values]
+        except ValueError:
+            numbers = []
+        if not numbers or name in truth or not all(map(isfinite, numbers)):
+            example = "'spatial 1 1 0.3 0; color 0.7'"
+            raise UserError(f"truth: expected transforms as {example}, got '{cell}'", place)
+        truth[name] = numbers
+    return truth
 
 
 def _number_or_name(text: str) -> str | int | None:

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from p2lbench.errors import StoreError
-from p2lbench.record import Record
+from p2lbench.record import DIAGNOSTICS, Record
 from p2lbench.rows import STATISTICS, CellNumbers, Metric, Row, Statistic, make_row, reduce
 from p2lbench.store import PlanRow, Store
 
@@ -105,6 +105,17 @@ class Leaderboard:
         """Whether rows should say how their options were chosen: some row's were, on purpose."""
         return any(row.settings in ("tuned", "paper") for row in self.rows)
 
+    @property
+    def diagnostics(self) -> tuple[str, ...]:
+        """Those that some row has."""
+        return tuple(name for name in DIAGNOSTICS if any(name in r.diagnostics for r in self.rows))
+
+    @property
+    def shows_diagnostics(self) -> bool:
+        """Whether they matter here: a transform was used, or the classes to start from differ."""
+        told = {"coverage", "placement"} & {*self.diagnostics}
+        return bool(told or (self.diagnostics and AXES.index("init") in self.varying))
+
     def metric(self, name: str) -> Metric:
         """The column of that name. Raises: KeyError."""
         return {metric.name: metric for metric in self.metrics}[name]
@@ -143,6 +154,10 @@ class Leaderboard:
             "selected": dict(row.selected),
             "ci": {name: None if ends is None else list(ends) for name, ends in row.ci.items()},
             "frames": {"aligned": dict(row.aligned), "unmasked": dict(row.unmasked)},
+            "diagnostics": {
+                "mean": {name: mean for name, (mean, _) in row.diagnostics.items()},
+                "selected": {name: chosen for name, (_, chosen) in row.diagnostics.items()},
+            },
             "passes": row.passes,
             "seconds": row.seconds,
             "missing": row.missing,

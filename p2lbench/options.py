@@ -22,7 +22,7 @@ from p2lbench.errors import Place, PluginError, SuiteErrors, UserError, did_you_
 from p2lbench.optimizers.base import Optimizer
 from p2lbench.registry import Entry, Registry, parameters, singular
 from p2lbench.spec import Spec, canonical
-from p2lbench.yamlfile import Locate, below, nowhere
+from p2lbench.yamlfile import Locate, always, below, nowhere
 
 MAX_NESTING = 20
 
@@ -161,7 +161,7 @@ def _at(error: UserError, place: Place | None) -> UserError:
 def _split(kind: str, written: Any, locate: Locate) -> tuple[str, dict[str, Any], Locate]:
     """Name, options, and where the options stand (`key=True` alone: where the name does)."""
     if isinstance(written, str):
-        return written, {}, lambda *keys, key=False: locate()
+        return written, {}, always(locate())
     if not (isinstance(written, dict) and len(written) == 1):
         message = f"expected a name or {{name: options}} of one {singular(kind)}, got"
         raise UserError(f"{message} {got(written)}", locate())

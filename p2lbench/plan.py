@@ -87,14 +87,20 @@ class Task:
     latents: bytes = b""
 
 
+class View(NamedTuple):
+    """What of an image matters beside its pixels and its mask."""
+
+    classes: tuple[str, ...] | None  # None: the class means nothing to the generator
+    truth: bool  # whether what the suite tells of its true transform is used
+
+
 @dataclass(frozen=True)
 class Planned:
-    """A method, the hash of all that decides its cells beside the image, and its class names."""
+    """A method, the hash of all that decides its cells beside the image, what it sees of that."""
 
     method: Method
     key: str
-    classes: tuple[str, ...] | None  # None: the class means nothing to its generator
-    needs_truth: bool  # whether what the suite tells of an image's true transform matters
+    view: View
 
 
 @dataclass(frozen=True)
@@ -133,11 +139,13 @@ class Plan:
 
     @cached_property
     def _count(self) -> int:
-        pairs = product(self.planned, self.suite.images)
-        contents = {
-            (planned.key, canonical(self._content(planned, image))) for planned, image in pairs
+        # By what a method sees of an image: there are few such views, and many methods.
+        views = {planned.key: planned.view for planned in self.planned}
+        images = {
+            view: len({canonical(self._content(view, image)) for image in self.suite.images})
+            for view in set(views.values())
         }
-        return len(contents) * self.suite.repeats
+        return sum(images[view] for view in views.values()) * self.suite.repeats
 
     def _entries(self) -> Iterator[tuple[Planned, Image, int, str]]:
         groups: dict[str, list[Planned]] = {}
@@ -149,22 +157,23 @@ class Plan:
                 yield planned, image, repeat, self._id(planned, image, repeat)
 
     def _id(self, planned: Planned, image: Image, repeat: int) -> str:
-        content = self._content(planned, image)
+        content = self._content(planned.view, image)
         own = {"method": planned.key, "seed": self.suite.seed, "repeat": repeat}
         return digest({**content, **own})
 
-    def _content(self, planned: Planned, image: Image) -> dict[str, Any]:
+    def _content(self, view: View, image: Image) -> dict[str, Any]:
         """What of an image decides a cell: its pixels, its mask and what the mask's background
         weighs where that is not 0.3, the class's number, and where it is used the truth."""
-        classes, background = planned.classes, self.suite.background
+        background = self.suite.background
         weighed = image.mask_digest is not None and background != BACKGROUND
         truth = [[spec.plain(), list(values)] for spec, values in image.truth]
+        known = view.classes
         return {
             "image": image.digest,
             "mask": image.mask_digest,
-            "class": None if classes is None else class_index(image.class_name, classes),
+            "class": None if known is None else class_index(image.class_name, known),
             **({"background": background} if weighed else {}),
-            **({"truth": truth} if planned.needs_truth else {}),
+            **({"truth": truth} if view.truth else {}),
         }
 
     def _cell(self, method: Method, image: Image, repeat: int, cell: str) -> Cell:
@@ -283,7 +292,7 @@ def _planned(
     generator = build(method.generator.spec, plugins.registry)
     conditional = getattr(generator, "conditional", False)
     classes = tuple(generator.classes) if conditional else None
-    return Planned(method, key, classes, needs_truth)
+    return Planned(method, key, View(classes, needs_truth))
 
 
 def specs(value: Any) -> Iterator[Spec]:

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import io
-import os
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import p2lbench
 from p2lbench.errors import Skip
 from p2lbench.images import fit
 from p2lbench.models import Models
-from p2lbench.objective import HELD, PHI, CellObjective, inverted
+from p2lbench.objective import HELD, PHI, CellObjective
 from p2lbench.optimizers.base import Optimizer
 from p2lbench.plan import Cell, Task, class_index
 from p2lbench.problem import Problem
-from p2lbench.record import Record, Status
+from p2lbench.record import Record
+from p2lbench.recording import describe, environment, recorded, rescored
 from p2lbench.root import Root, Timeout
-from p2lbench.scoring import finite, score
 from p2lbench.seeds import stream
-from p2lbench.space import Role, Space, Variable
+from p2lbench.space import ROLES, Role, Space, Variable
 from p2lbench.spec import Search, Spec
 from p2lbench.transforms.compose import Composed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from p2lbench.diagnostics import Truth
     from p2lbench.generators.base import Generator
     from p2lbench.transforms.base import Transform
 
 Progress = Callable[[int, float], None]
 CLASS = "class"
-ALL_ROLES: tuple[Role, ...] = ("both", "gradient", "search", "frozen")
 
 
 def run_cell(
@@ -100,8 +95,6 @@ def _project(
         started()
     setting = prepare(task, models)
     _warm_up(setting, models)
-    if task.latents:
-        return _rescore(task, setting, models)
     root = Root(
         setting.objective,
         setting.space,
@@ -113,6 +106,8 @@ def _project(
         task.timeout,
         progress,
     )
+    if task.latents:
+        return rescored(task, setting, root, models)
     root.ledger.init_forwards = setting.init_forwards
     problem = Problem(root, setting.space, range(setting.space.d), root.start)
     root.begin()
@@ -121,7 +116,7 @@ def _project(
     root.ledger.seconds = root.elapsed
     # An optimizer may have swallowed what the problem raised.
     root.check_time()
-    return _record(task, setting, root, points, models)
+    return recorded(task, setting, root, points, models)
 
 
 def _load_models(cell: Cell, models: Models) -> None:
@@ -134,7 +129,7 @@ def _load_models(cell: Cell, models: Models) -> None:
 
 @dataclass(frozen=True)
 class Setting:
-    """A cell's problem before anything is counted."""
+    """A cell's problem before anything is counted; `truth`: the image's true transforms."""
 
     generator: Generator
     objective: CellObjective
@@ -142,6 +137,7 @@ class Setting:
     mean: Tensor
     std: Tensor
     init_forwards: int
+    truth: Truth
 
 
 def prepare(task: Task, models: Models) -> Setting:
@@ -151,7 +147,8 @@ def prepare(task: Task, models: Models) -> Setting:
     cell, method = task.cell, task.cell.method
     generator: Generator = models.get(method.generator.spec)
     target, mask = target_tensors(task, generator.shape, models.device)
-    transform = _transform(cell, generator, models)
+    truth = [(models.fresh(spec), values) for spec, values in cell.image.truth]
+    transform = _transform(cell, generator, truth, models)
     search = method.transform.search
     sigma = 1.0 if search is None else search.sigma
     phi = [] if transform is None else _phi_variables(transform, mask, generator, sigma)
@@ -172,7 +169,7 @@ def prepare(task: Task, models: Models) -> Setting:
         given = init.distribution(target.clone(), mask.clone(), generator, rng)
         mean, std = _with(space, _spoken(given, variable, spec.name), mean, std, spec.name)
         forwards += bool(init.weights)
-    return Setting(generator, objective, space, mean, std, forwards)
+    return Setting(generator, objective, space, mean, std, forwards, truth)
 
 
 def target_tensors(task: Task, size: tuple[int, int], device: str) -> tuple[Tensor, Tensor]:
@@ -209,9 +206,8 @@ def _with(
     return space.fill(means, mean), space.fill(deviations, std)
 
 
-def _transform(cell: Cell, generator: Generator, models: Models) -> Transform | None:
+def _transform(cell: Cell, generator: Generator, truth: Truth, models: Models) -> Transform | None:
     parts: list[Transform] = [models.fresh(spec) for spec in cell.method.transform.parts]
-    truth = [(models.fresh(spec), values) for spec, values in cell.image.truth]
     for part in (*parts, *(true for true, _ in truth)):
         part.fill = generator.fill
     for part in parts:
@@ -253,7 +249,7 @@ def _search(problem: Problem, optimizer: Optimizer, cell: Cell, models: Models) 
     if cell.protocol == "equal":
         if type(optimizer).fit is Optimizer.fit and optimizer.passes(problem.space, 1) != 0:
             problem.note("it does not scale itself to the budget (it has no fit)")
-        optimizer = optimizer.fit(problem.stage(ALL_ROLES, start=start, roles=roles))
+        optimizer = optimizer.fit(problem.stage(ROLES, start=start, roles=roles))
     return problem.run(optimizer, start=start, roles=roles).points
 
 
@@ -303,86 +299,3 @@ def synchronise(device: str) -> None:
 
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
-
-
-def _record(task: Task, setting: Setting, root: Root, points: Tensor, models: Models) -> Record:
-    import torch
-    from safetensors.torch import save
-
-    points = points.clamp(min=setting.space.low, max=setting.space.high)
-    with torch.no_grad():
-        objective = setting.objective.original(points)
-        images = setting.objective.images(points)
-        if (transform := setting.objective.transform) is not None:
-            images = inverted(transform, images, setting.objective.phi(points))
-    scores = score(setting.objective, points, task.metrics, models)
-    root.ledger.target_preparations = setting.objective.ledger.target_preparations
-    broken = not bool(points.isfinite().all() and objective.isfinite().all())
-    reason = "a returned candidate is not finite" if broken else "; ".join(scores.errors)
-    latents = {k: v.contiguous() for k, v in setting.space.split(points).items()}
-    seen = setting.space.split(root.best.points())
-    return Record(
-        task.cell.id,
-        "diverged" if broken else "failed" if scores.errors else "ok",
-        reason,
-        objective=finite(objective),
-        metrics=scores.values,
-        missing=scores.missing,
-        ledger=root.ledger.plain(),
-        trace=root.trace(),
-        notes=tuple(root.notes),
-        environment=environment(task.cell),
-        latents=save({**latents, **{f"best_seen.{k}": v.contiguous() for k, v in seen.items()}}),
-        images=strip(images),
-    )
-
-
-def _rescore(task: Task, setting: Setting, models: Models) -> Record:
-    """The metrics of points that an earlier run left."""
-    from safetensors.torch import load
-
-    stored = load(task.latents)
-    points = setting.space.join({name: stored[name] for name in setting.space.names()})
-    scores = score(setting.objective, points.to(models.device), task.metrics, models)
-    status: Status = "failed" if scores.errors else "ok"
-    reason = "; ".join(scores.errors)
-    return Record(task.cell.id, status, reason, metrics=scores.values, missing=scores.missing)
-
-
-def strip(images: Tensor) -> bytes:
-    """(N, 3, H, W) in [-1, 1] side by side, as PNG."""
-    import numpy as np
-    from PIL import Image
-
-    flat = images.detach().nan_to_num(-1).clamp(-1, 1).permute(2, 0, 3, 1).flatten(1, 2)
-    pixels = ((flat + 1) * 127.5).round().to("cpu").numpy().astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def environment(cell: Cell) -> dict[str, Any]:
-    """What the numbers were made with."""
-    import torch
-
-    from p2lbench import __version__
-
-    return {
-        "p2lbench": __version__,
-        "torch": torch.__version__,
-        "device": cell.device,
-        "dtype": "float32",
-        "threads": cell.threads,
-    }
-
-
-def describe(error: BaseException) -> str:
-    """The error, and the last line of a plugin's own code that it passed through."""
-    import torch
-
-    frames = list(traceback.extract_tb(error.__traceback__))
-    parts = (str(Path(module.__file__ or "").parent) for module in (p2lbench, torch))
-    ours = tuple(part + os.sep for part in parts)
-    frames = [frame for frame in frames if not frame.filename.startswith(ours)] or frames
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"

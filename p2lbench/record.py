@@ -9,6 +9,15 @@ from typing import Any, Literal
 Status = Literal["ok", "failed", "timeout", "diverged", "skipped"]
 KEPT: tuple[Status, ...] = ("ok", "diverged", "skipped")
 FRAMES = ("original", "aligned", "unmasked")
+DIAGNOSTICS = (
+    "coverage",
+    "round_trip",
+    "placement",
+    "scale",
+    "brightness",
+    "class_moved",
+    "class_crossed",
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Record:
 
     `objective`: original-frame objective of each returned candidate.
     `metrics`: frame → metric → one value per candidate (None: not finite).
+    `diagnostics`: name → one value per candidate (see diagnostics.py).
     `measured`: metric → hash of all that decides its value, to know when it must be computed anew.
     `missing`: metric → why it has no value (weights not found, ...).
     `latents`, `best_seen`: safetensors bytes of the returned and of the best-seen points by name.
@@ -42,6 +52,7 @@ class Record:
     objective: tuple[float | None, ...] = ()
     metrics: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    diagnostics: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
     measured: Mapping[str, str] = field(default_factory=dict)
     ledger: Mapping[str, float] = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace)

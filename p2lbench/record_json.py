@@ -40,6 +40,7 @@ def body(record: Record) -> str:
             "objective": record.objective,
             "metrics": record.metrics,
             "missing": record.missing,
+            "diagnostics": record.diagnostics,
             "measured": record.measured,
             "ledger": record.ledger,
             "notes": record.notes,
@@ -63,6 +64,7 @@ def load(cell: str, status: Any, body: str, trace: str = "") -> Record:
         objective=tuple(plain["objective"]),
         metrics=_frames(plain["metrics"]),
         missing=plain["missing"],
+        diagnostics=_values(plain.get("diagnostics", {})),
         measured=plain["measured"],
         ledger=plain["ledger"],
         notes=tuple(plain["notes"]),
@@ -72,10 +74,11 @@ def load(cell: str, status: Any, body: str, trace: str = "") -> Record:
 
 
 def _frames(plain: Any) -> dict[str, dict[str, tuple[float | None, ...]]]:
-    return {
-        frame: {metric: tuple(values) for metric, values in metrics.items()}
-        for frame, metrics in plain.items()
-    }
+    return {frame: _values(metrics) for frame, metrics in plain.items()}
+
+
+def _values(plain: Any) -> dict[str, tuple[float | None, ...]]:
+    return {name: tuple(values) for name, values in plain.items()}
 
 
 def _trace(plain: Any) -> Trace:

@@ -33,6 +33,7 @@ class Row:
     """One method. Mappings go from metric name to value; None: no value, the notes say why.
 
     `complete`: the images that the numbers are over. `planned`: how many there should be.
+    `diagnostics`: name → mean over candidates, and of the selected one, if every cell has it.
     `settings`: how the optimizer's options were chosen: tuned, default, paper; None: not said.
     `missing`: planned cells that are not ok. `rank` counts from 1; None: nothing to rank.
     """
@@ -46,6 +47,7 @@ class Row:
     ci: Mapping[str, tuple[float, float] | None]
     aligned: Mapping[str, float | None]
     unmasked: Mapping[str, float | None]
+    diagnostics: Mapping[str, tuple[float, float]]
     passes: float | None
     seconds: float | None
     missing: int
@@ -76,6 +78,7 @@ class CellNumbers:
     status: str
     reason: str
     numbers: Array | None
+    diagnostics: Mapping[str, tuple[float, float]]
     spent: tuple[float, float]
     missing: Mapping[str, str]
     notes: tuple[str, ...]
@@ -85,7 +88,7 @@ class CellNumbers:
 def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -> CellNumbers:
     """One planned cell's numbers; record None: not run yet."""
     if record is None:
-        return CellNumbers(planned.image, "not run yet", "", None, (math.nan,) * 2, {}, (), ())
+        return CellNumbers(planned.image, "not run yet", "", None, {}, (math.nan,) * 2, {}, (), ())
     ok = record.status == "ok"
     chosen = record.selected
     spent = (record.ledger.get("passes"), record.ledger.get("seconds"))
@@ -94,6 +97,7 @@ def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -
         status=record.status,
         reason=record.reason,
         numbers=_table([_numbers(record, metric, chosen) for metric in metrics]) if ok else None,
+        diagnostics=_diagnostics(record, chosen) if ok else {},
         spent=(_or_nan(spent[0]), _or_nan(spent[1])),
         missing=record.missing,
         notes=record.notes,
@@ -111,6 +115,16 @@ def _numbers(record: Record, metric: Metric, chosen: int | None) -> list[float]:
         best = max(finite) if metric.higher_is_better else min(finite)
     selected = None if chosen is None or chosen >= len(values) else values[chosen]
     return [_average_of(values), best, _or_nan(selected), *map(_average_of, (aligned, unmasked))]
+
+
+def _diagnostics(record: Record, chosen: int | None) -> dict[str, tuple[float, float]]:
+    """Name → mean over candidates, and of the selected one; without those that have holes."""
+    found = {}
+    for name, values in record.diagnostics.items():
+        finite = [value for value in values if value is not None]
+        if chosen is not None and len(finite) == len(values) > chosen:
+            found[name] = math.fsum(finite) / len(finite), finite[chosen]
+    return found
 
 
 def _values(record: Record, frame: str, metric: str) -> Sequence[float | None]:
@@ -154,6 +168,7 @@ def make_row(
         ci=_intervals(list(whole.values()), names),
         aligned=_named(names, numbers[_ALIGNED]),
         unmasked=_named(names, numbers[_UNMASKED]),
+        diagnostics=_shared(list(whole.values())),
         passes=spent[0],
         seconds=spent[1],
         missing=sum(cell.status != "ok" for cell in cells),
@@ -172,6 +187,20 @@ def _average(images: Sequence[Sequence[CellNumbers]], metrics: int) -> Array:
         return np.full((5, metrics), math.nan)
     means: Array = np.mean([_stack(repeats).mean(axis=0) for repeats in images], axis=0)
     return means
+
+
+def _shared(images: Sequence[Sequence[CellNumbers]]) -> dict[str, tuple[float, float]]:
+    """The diagnostics that every cell has, over repeats, then images."""
+    cells = [cell.diagnostics for repeats in images for cell in repeats]
+    names = [name for name in cells[0] if all(name in cell for cell in cells)] if cells else []
+    found = {}
+    for name in names:
+        means = [
+            np.mean([cell.diagnostics[name] for cell in repeats], axis=0) for repeats in images
+        ]
+        mean, selected = np.mean(means, axis=0).tolist()
+        found[name] = mean, selected
+    return found
 
 
 def _stack(repeats: Sequence[CellNumbers]) -> Array:

@@ -12,7 +12,7 @@ from p2lbench.errors import UserError, did_you_mean
 from p2lbench.options import UnknownName
 from p2lbench.plan import NO_INIT, crossed, matches, methods
 from p2lbench.spec import AXES, Method
-from p2lbench.yamlfile import Document, Locate
+from p2lbench.yamlfile import Document, Locate, below
 
 if TYPE_CHECKING:
     from p2lbench.suite import Suite
@@ -89,9 +89,7 @@ class Rules:
         if isinstance(written, str) and written in by_name:
             return by_name[written]
         try:
-            row: Row = self.axes.reader(axis)(
-                written, lambda *k, key=False: locate(axis, *k, key=key)
-            )
+            row: Row = self.axes.reader(axis)(written, below(locate, axis))
         except UnknownName as error:
             if isinstance(written, str):
                 raise self._no_row(axis, written, locate) from error

@@ -30,6 +30,7 @@ from p2lbench.suite import Suite
 from p2lbench.yamlfile import display
 
 TUNING = "on images for tuning (split: tune): numbers to choose settings by, not results"
+TRUTH = "truth of the images"
 STATUSES = ("ok", "failed", "timeout", "diverged", "skipped")
 
 
@@ -167,6 +168,7 @@ def _merged(store: Store, scored: Record) -> Record:
         reason=scored.reason,
         metrics=metrics or stored.metrics,
         missing=scored.missing,
+        diagnostics=scored.diagnostics or stored.diagnostics,
     )
 
 
@@ -187,9 +189,11 @@ def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> It
 def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
     """Label → hash of all that decides a metric's value: options, weights, the plugin's code.
 
-    Weights that are not here count too, so that values are computed once they are.
+    Weights that are not here count too, so that values are computed once they are. What the images'
+    true transforms are decides the diagnostics.
     """
-    return {
+    truths = {image.digest: [(s.plain(), phi) for s, phi in image.truth] for image in suite.images}
+    return {TRUTH: digest(truths)} | {
         label: digest(
             {
                 "spec": spec.plain(),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 AXES = ("generators", "losses", "transforms", "inits", "optimizers")
 Protocol = Literal["paper", "equal"]
 Settings = Literal["tuned", "default", "paper"]
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Method:
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: Any) -> str:

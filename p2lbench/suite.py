@@ -21,13 +21,14 @@ from p2lbench.options import UnknownName, build
 from p2lbench.plan import Image, weights_named
 from p2lbench.plugins import Plugins
 from p2lbench.rules import Rules, check_effect
+from p2lbench.space import Role
 from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, TransformChain, WeightedLoss
-from p2lbench.suitefile import Role, Written, find, shipped, validated
+from p2lbench.suitefile import Written, find, shipped, validated
 from p2lbench.truth import read_truth
 from p2lbench.tuning.entries import entries
 from p2lbench.tuning.spaces import Asked, read_spaces
 from p2lbench.variables import Variables
-from p2lbench.yamlfile import Document, Locate, apply, decode, display, parse, read_bytes
+from p2lbench.yamlfile import Document, Locate, always, apply, decode, display, parse, read_bytes
 
 __all__ = ["Suite", "find", "load", "shipped"]
 
@@ -279,7 +280,7 @@ class _Reader:
         """Where an axis stands; what is not written follows from the generators."""
         if (key,) in self.document.values:
             return self.document.within(key)
-        return lambda *keys, key=False: self.document.place("generators")
+        return always(self.document.place("generators"))
 
     def _read(self, key: str) -> tuple[Any, ...]:
         return tuple(row for row, _ in self.rows[key])

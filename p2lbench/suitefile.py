@@ -14,6 +14,7 @@ from p2lbench.axes import NONE
 from p2lbench.checks import STRICT, Problems, explain, got, placed, to_json
 from p2lbench.errors import UserError, did_you_mean
 from p2lbench.masks.kinds import BACKGROUND
+from p2lbench.space import Role
 from p2lbench.spec import Protocol
 from p2lbench.yamlfile import Document, display
 
@@ -21,7 +22,6 @@ MAX_NAME = 100
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}")
 MAX_SEED = 2**63 - 1
 
-Role = Literal["both", "gradient", "search", "frozen"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 # A slip of the keyboard must not fill the memory.
 Count = Annotated[int, Field(ge=1, le=100_000)]

@@ -10,7 +10,7 @@ from p2lbench.errors import UserError
 from p2lbench.options import build, resolve
 from p2lbench.registry import Registry
 from p2lbench.spec import Spec
-from p2lbench.yamlfile import Locate, below
+from p2lbench.yamlfile import Locate, always, below
 
 Truth = tuple[tuple[Spec, tuple[float, ...]], ...]
 
@@ -25,7 +25,7 @@ def read_truth(written: Mapping[str, Sequence[float]], locate: Locate, registry:
     problems, found = Problems(), []
     for name, values in written.items():
         with problems.catch():
-            spec = resolve(registry, "transforms", name, lambda *k, key=False, n=name: locate(n))
+            spec = resolve(registry, "transforms", name, always(locate(name)))
             _check(name, values, build(spec, registry), below(locate, name))
             found.append((spec, tuple(values)))
     problems.check()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import math
 import os
-import re
 import stat
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +18,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from p2lbench.errors import Place, UserError
+from p2lbench.yamlscalars import SCALARS
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -60,6 +59,11 @@ def below(locate: Locate, *parent: str | int) -> Locate:
     return lambda *keys, key=False: locate(*parent, *keys, key=key)
 
 
+def always(place: Place | None) -> Locate:
+    """One place for whatever is asked for."""
+    return lambda *keys, key=False: place
+
+
 @dataclass(frozen=True)
 class Document:
     """Plain dicts, lists and scalars, and where each of them stands.
@@ -83,7 +87,6 @@ class Document:
 
     def within(self, *parent: str | int) -> Locate:
         """`place` for keys below `parent`."""
-
         return below(self.place, *parent)
 
 
@@ -347,7 +350,7 @@ class _Reader:
         return key
 
     def scalar(self, node: ScalarNode, tag: str) -> Any:
-        read = _SCALARS.get(tag.removeprefix(_TAG)) if tag.startswith(_TAG) else None
+        read = SCALARS.get(tag.removeprefix(_TAG)) if tag.startswith(_TAG) else None
         if read is None:
             return self.refuse_tag(node, tag)
         try:
@@ -362,37 +365,3 @@ class _Reader:
     def refuse_tag(self, node: Node, tag: str) -> Any:
         message = f"the tag {tag.replace(_TAG, '!!')} is not supported: expected plain values"
         raise UserError(message, _at(node, self.file))
-
-
-def _text(text: str) -> str:
-    text.encode()  # half a surrogate pair, as "\\ud800" makes, could never be printed
-    return text
-
-
-def _integer(text: str) -> int:
-    digits = text.replace("_", "").lower()
-    # In YAML 1.2 a leading 0 does not make a number octal.
-    return int(digits, 0 if re.match(r"[-+]?0[box]", digits) else 10)
-
-
-def _real(text: str) -> float:
-    number = float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
-    if not math.isfinite(number):
-        raise ValueError(text)
-    return number
-
-
-def _null(text: str) -> None:
-    if text.lower() not in ("", "~", "null"):
-        raise ValueError(text)
-
-
-_SCALARS: dict[str, Callable[[str], Any]] = {
-    "str": _text,
-    "timestamp": str,  # dates are no part of YAML 1.2's core: `2020-01-01` is a text
-    "value": str,  # nor is `=`
-    "null": _null,
-    "bool": lambda text: {"true": True, "false": False}[text.lower()],
-    "int": _integer,
-    "float": _real,
-}

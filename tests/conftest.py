@@ -1,7 +1,16 @@
-"""One torch thread per test process: they run side by side, and results depend on it."""
+"""For all tests: one torch thread per process, as they run side by side, and a folder to be."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    """A results folder that is not there yet."""
+    return tmp_path / "results" / "quick"

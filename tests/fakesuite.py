@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import pytest
 from PIL import Image
 from pydantic import Field
 
+from p2lbench.errors import SuiteErrors, UserError
 from p2lbench.optimizers.base import Optimizer
 from p2lbench.plugins import Plugins, Report
 from p2lbench.registry import Entry, Origin, Registry
+from p2lbench.suite import Suite, load
 
 BUILT_IN = Origin("p2lbench", "0.1.0", "source of p2lbench")
 OTHER = Origin("other-plugin", "2.0")
@@ -182,3 +185,21 @@ def folder(path: Path, suite: str = SUITE) -> Path:
     file = path / "my.yaml"
     file.write_text(suite, encoding="utf-8")
     return file
+
+
+def loaded(path: Path, *overrides: str) -> Suite:
+    return load(path, overrides=overrides, load_plugins=loader())[0]
+
+
+def read(tmp_path: Path, more: str = "", suite: str = SUITE, *overrides: str) -> Suite:
+    return loaded(folder(tmp_path, suite + more), *overrides)
+
+
+def errors(tmp_path: Path, text: str, *overrides: str) -> list[str]:
+    """What is said of a suite, paths relative to its folder."""
+    path = folder(tmp_path, text)
+    with pytest.raises(UserError) as caught:
+        loaded(path, *overrides)
+    error = caught.value
+    found = error.errors if isinstance(error, SuiteErrors) else [error]
+    return [str(each).replace(f"{tmp_path}/", "") for each in found]

@@ -255,6 +255,16 @@ def test_a_manifest_is_relative_to_itself(photos: Path) -> None:
     assert str(found[2].place).endswith("set/list.csv:4")
 
 
+def test_a_manifests_truth(photos: Path) -> None:
+    (photos / "list.csv").write_text("file,truth\nb.png,spatial 1 1 0.3 -2e-1; color 0.7\na.jpg,\n")
+    found, errors = listed(photos, "images: {manifest: list.csv}")
+    assert errors == []
+    assert found[0].truth == {"spatial": [1, 1, 0.3, -0.2], "color": [0.7]}
+    assert list(found[0].truth) == ["spatial", "color"]
+    assert str(found[0].truth_locate("color")).endswith("list.csv:2")
+    assert found[1].truth == {}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -296,6 +306,11 @@ def test_wrong_lists(photos: Path, text: str, expected: list[str]) -> None:
         ('file\n"b.png\n', ["list.csv:2: not valid CSV"]),
         ("file\nb.png\n\nc.png\n", ["list.csv:4: c.png: no such image"]),
         ("file\nb\0.png\n", ["list.csv:2: "]),
+        ("file,truth\nb.png,spatial\n", ["list.csv:2: truth: expected transforms as"]),
+        ("file,truth\nb.png,color x\n", ["list.csv:2: truth: expected transforms as"]),
+        ("file,truth\nb.png,color nan\n", ["list.csv:2: truth: expected transforms as"]),
+        ("file,truth\nb.png,color 1; color 1\n", ["list.csv:2: truth: expected transforms as"]),
+        ("file,truth\nb.png,color 1;\n", ["list.csv:2: truth: expected transforms as"]),
         ("file\n" + "x" * 200_000, ["list.csv:"]),
     ],
 )

@@ -153,7 +153,7 @@ def test_what_the_background_weighs_counts_where_there_is_one(path: Path) -> Non
     assert [cell.background for cell in cells] == [0.3, 0.5]
     assert cells[0].seed == cells[1].seed
     # Cells of before there was such a key are found again.
-    assert set(usual._content(usual.planned[0], usual.suite.images[0])) == {
+    assert set(usual._content(usual.planned[0].view, usual.suite.images[0])) == {
         "image",
         "mask",
         "class",
@@ -227,6 +227,28 @@ def test_methods_that_resolve_alike_share_their_cells(path: Path) -> None:
     assert (len(rows), len(found), len(list(found.cells()))) == (6, 4, 4)
     assert rows[0].cell == rows[1].cell != rows[2].cell
     assert rows[1].row[4] == "same"
+
+
+@pytest.mark.parametrize("truths_matter", [False, True])
+def test_images_that_look_alike_to_a_method_share_its_cells(
+    path: Path, truths_matter: bool
+) -> None:
+    """Four images of the same pixels, of two classes and two true transforms."""
+    found = planned(path, "generators=[gan, plain-gan]", "repeats=2")
+    image = found.suite.images[0]
+    truths = [((Spec("transforms", "shift"), (x,)),) for x in (0.1, 0.2)]
+    images = tuple(
+        replace(image, name=f"{name}{truth}", class_name=name, truth=truth)
+        for name, truth in itertools.product(("bag", "boot"), truths)
+    )
+    found = replace(
+        found,
+        suite=replace(found.suite, images=images),
+        planned=tuple(replace(p, view=p.view._replace(truth=truths_matter)) for p in found.planned),
+    )
+    each = 4 + 2 if truths_matter else 2 + 1
+    assert len(found) == len([*found.cells()]) == each * 2 * 2
+    assert len([*found.rows()]) == 4 * 4 * 2
 
 
 def test_exclude_and_include(path: Path) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import nullcontext
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, out, show, table
+from p2lbench.cli.common import JSON, PLUGIN, Kind, emit, log, out, show, table
 from p2lbench.report.text import count, encodable, plain
 
 if TYPE_CHECKING:
@@ -21,17 +20,6 @@ MARKS = {"passed": "✓", "failed": "✗", "skipped": "–"}
 PLAIN_MARKS = {"passed": "+", "failed": "x", "skipped": "-"}
 
 Checked = list[tuple["Plugin", list["Outcome"]]]
-
-
-class Kind(StrEnum):
-    """What a plugin can be."""
-
-    generator = "generator"
-    loss = "loss"
-    metric = "metric"
-    transform = "transform"
-    init = "init"
-    optimizer = "optimizer"
 
 
 def check(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,17 @@ PLUGIN = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="Load a plugin file; may be repeated."),
 ]
+
+
+class Kind(StrEnum):
+    """What a plugin can be."""
+
+    generator = "generator"
+    loss = "loss"
+    metric = "metric"
+    transform = "transform"
+    init = "init"
+    optimizer = "optimizer"
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,22 +10,11 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from p2lbench.cli.common import JSON, emit, logs_only, show
+from p2lbench.cli.common import JSON, Kind, emit, logs_only, show
 from p2lbench.errors import UserError
 
 if TYPE_CHECKING:
     from p2lbench.scaffold import Scaffold
-
-
-class Kind(StrEnum):
-    """What can be written."""
-
-    optimizer = "optimizer"
-    generator = "generator"
-    loss = "loss"
-    metric = "metric"
-    transform = "transform"
-    init = "init"
 
 
 def new(

@@ -26,6 +26,7 @@ from p2lbench.cli.run import (
     followed,
     relative,
 )
+from p2lbench.tuning import TRIALS
 
 if TYPE_CHECKING:
     from p2lbench.plan import Plan
@@ -36,7 +37,7 @@ def tune(
     suite: SUITE,
     trials: Annotated[
         int, typer.Option("--trials", min=2, max=4096, help="Of each method, as written included.")
-    ] = 16,
+    ] = TRIALS,
     results: RESULTS = Path("results"),
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="The tuned suite.")

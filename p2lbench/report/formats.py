@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
+from p2lbench.report.diagnostics import DIAGNOSTIC_FORMATS, DIAGNOSTIC_HEADS
 from p2lbench.report.terminal import LeaderboardView
 from p2lbench.report.text import count, csv_cell, latex, markdown
 
@@ -57,10 +58,13 @@ def as_csv(board: Leaderboard) -> str:
         "settings",
         *facts,
         *(f"{kind}.{name}" for name in names for kind in kinds),
+        *(f"{kind}.{name}" for name in board.diagnostics for kind in ("mean", "selected")),
     ]
     writer.writerow([csv_cell(text) for text in [*header, "notes"]])
     for row in board.rows:
         numbers = [value for name in names for value in _all_numbers(row, name)]
+        for name in board.diagnostics:
+            numbers += row.diagnostics.get(name, (None, None))
         facts_of_row = [len(row.complete), row.missing, row.passes, row.seconds]
         notes = csv_cell("; ".join((*row.notes, *board.notes)))
         labels = [csv_cell(label) for label in row.labels]
@@ -85,7 +89,21 @@ def as_markdown(board: Leaderboard) -> str:
             lines.append([*start, _kind(board, kind), *numbers[kind][k], *spent])
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     notes = "".join(f"- {markdown(note)}\n" for note in _notes(board))
-    return f"{markdown(_caption(board))}\n\n{table}\n\n{notes}"
+    return f"{markdown(_caption(board))}\n\n{table}\n\n{_diagnostics_markdown(board)}{notes}"
+
+
+def _diagnostics_markdown(board: Leaderboard) -> str:
+    """A second table, of the selected candidates."""
+    if not board.shows_diagnostics:
+        return ""
+    names = board.diagnostics
+    head = ["#", *_axes(board), *(DIAGNOSTIC_HEADS[name].replace("\n", " ") for name in names)]
+    lines = [head, ["---"] * (1 + len(_axes(board))) + ["---:"] * len(names)]
+    for row in board.rows:
+        values = [(row.diagnostics.get(name, (None, None))[1], name) for name in names]
+        cells = ["—" if v is None else format(v, DIAGNOSTIC_FORMATS[name]) for v, name in values]
+        lines.append([str(row.rank or ""), *_labels(board, row, markdown, "†"), *cells])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n\n"
 
 
 def as_latex(board: Leaderboard) -> str:

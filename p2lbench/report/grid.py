@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 MAX_LINES = 12
-MAX_METHODS = 9
+MAX_METHODS = 20
 _TILE = 128
 _GAP = 14
 _MARGIN = 24

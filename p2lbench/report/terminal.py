@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, as_text
+from p2lbench.report.diagnostics import DIAGNOSTIC_FORMATS, DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS
 from p2lbench.report.text import count, encodable, folded, plain, shorten
 
 _NAME_WIDTH = 26
@@ -54,6 +55,10 @@ class LeaderboardView:
         for columns in _packed(paint.names(), paint.numbers(), options.max_width):
             yield _table(columns)
             yield Text()
+        if self.board.shows_diagnostics:
+            for columns in _packed(paint.names()[:2], paint.diagnostics(), options.max_width):
+                yield _table(columns)
+                yield Text()
         yield from (Padding(line, (0, 0, 0, 1)) for line in paint.footer())
 
 
@@ -130,6 +135,15 @@ class _Paint:
             ),
         ]
 
+    def diagnostics(self) -> list[_Column]:
+        """Of the selected candidates."""
+        columns = []
+        for name in self.board.diagnostics:
+            values = [row.diagnostics.get(name, (None, None))[1] for row in self.board.rows]
+            cells = (self._spent(value, DIAGNOSTIC_FORMATS[name]) for value in values)
+            columns.append(_Column(Text(DIAGNOSTIC_HEADS[name], "bold"), tuple(cells)))
+        return columns
+
     def footer(self) -> Iterator[Text]:
         board = self.board
         if board.ranked_on is not None:
@@ -144,6 +158,9 @@ class _Paint:
             f"{best}: best in its column. passes, seconds: per cell.",
             "dim",
         )
+        if board.shows_diagnostics:
+            told = "; ".join(DIAGNOSTIC_TEXTS[name] for name in board.diagnostics)
+            yield self._text(f"The last table is of the selected candidates: {told}.", "dim")
         if board.optimised:
             labels = [m.label for m in board.metrics if m.name in board.optimised]
             yield self._text(f"Optimised, directly or in effect: {', '.join(labels)}.", "dim")

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from p2lbench.errors import Skip
 from p2lbench.globalrandom import GlobalRandom
-from p2lbench.project import describe
+from p2lbench.recording import describe
 from p2lbench.root import Timeout
 from p2lbench.weights import WeightsMissing
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from p2lbench.optimizers.base import Optimizer
 from p2lbench.problem import Problem
-from p2lbench.space import Variable
+from p2lbench.space import ROLES, Variable
 from p2lbench.testing import sameness, stages
 from p2lbench.testing.check import Factory, Kit, Violation, does_not_apply
 from p2lbench.testing.common import add_common, same
@@ -125,7 +125,7 @@ def _minimum(factory: Factory) -> None:
     p = setting(passes=SEARCH_PASSES)
     if optimizer.passes(p.space, p.candidates) == 0:
         does_not_apply("it plans to spend nothing")
-    fitted = optimizer.fit(p.stage(("both", "gradient", "search", "frozen")))
+    fitted = optimizer.fit(p.stage(ROLES))
     made = Run(p, p.run(fitted).points)
     found = float(BOWL(made.points).min())
     # A tenth of its draws: so pure random search, which is honest, fails once in a thousand.

@@ -65,7 +65,7 @@ def setting(candidates: int = 3, **given: Any) -> Problem:
     """The usual problem, with what a check wants to be different."""
     usual = {
         "f": BOWL,
-        "variables": VARIABLES,
+        "variables": copy.deepcopy(VARIABLES),  # whoever changes them spoils no other run
         "deviations": {"c": 0.0} if "variables" not in given else None,
         "passes": PASSES * candidates,
     }

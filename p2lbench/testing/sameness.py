@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -51,13 +53,13 @@ def _independence(factory: Factory) -> None:
     _same_paths(few, many, "of a candidate among 2 and among 5", advice, 1e-5)
 
 
-def states() -> dict[str, str]:
+def states() -> dict[str, object]:
     """The global random states, by library."""
     numpy: Any = np.random.get_state()
     return {
-        "random": repr(random.getstate()),
-        "numpy": repr((numpy[1].tolist(), numpy[2:])),
-        "torch": repr(torch.get_rng_state().tolist()),
+        "random": random.getstate(),
+        "numpy": (numpy[1].tobytes(), numpy[2:]),
+        "torch": torch.get_rng_state().numpy().tobytes(),
     }
 
 
@@ -66,6 +68,16 @@ def seed_all(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+@contextmanager
+def other_global_states(got: str = "others", advice: str = "") -> Iterator[None]:
+    """Inside, global random states that were not met before; raises Violation if one is moved."""
+    seed_all(1)
+    before = states()
+    yield
+    if states() != before:
+        raise Violation("global random states as they were", got, advice)
 
 
 def _same_paths(a: Run, b: Run, when: str, advice: str, tolerance: float = 0.0) -> None:

@@ -14,7 +14,7 @@ from p2lbench.optimizers.base import AskTell, Optimizer
 from p2lbench.optimizers.basin import Basin
 from p2lbench.optimizers.chain import Chain
 from p2lbench.optimizers.simple import RandomSearch
-from p2lbench.space import Variable
+from p2lbench.space import ROLES, Variable
 from p2lbench.testing.check import Factory, Kit, Violation, does_not_apply
 from p2lbench.testing.runs import BOWL, PASSES, Run, optimizer_of, run, setting
 
@@ -55,7 +55,7 @@ def _fit(factory: Factory) -> None:
     usual = min(max(planned, 400), 3000)
     for budget in (usual // 2, 2 * usual):
         p = setting(variables=variables, passes=budget, f=lambda x: x.square().sum(1))
-        fitted = optimizer.fit(p.stage(("both", "gradient", "search", "frozen")))
+        fitted = optimizer.fit(p.stage(ROLES))
         if fitted is optimizer:
             does_not_apply("fit() returns it as it is")
         made = Run(p, p.run(fitted).points)

@@ -63,6 +63,18 @@ class Transform(ABC):
     def invert(self, images: Tensor, phi: Tensor) -> Tensor:
         """T⁻¹: (n, C, H, W) images and (n, dim) phi → (n, C, H, W)."""
 
+    def positions(self, points: Tensor, phi: Tensor, size: tuple[int, int]) -> Tensor | None:
+        """Where T puts what an image has at `points (1 or n, m, 2)`; None if that is not known.
+
+        Coordinates are x, y, from -1 at the image's outer edge to 1 at the other; `size` is the
+        image's (height, width). With a suite's `truth`, this tells how far off a transform is.
+        """
+        return None
+
+    def gain(self, phi: Tensor) -> Tensor | None:
+        """(n,) factors that T changes the brightness by; None if that is not one number."""
+        return None
+
     def clamped(self, phi: Tensor) -> Tensor:
         """(n, dim) phi within the limits."""
         if self.limits is None:

@@ -35,6 +35,9 @@ class Color(Transform):
     def invert(self, images: Tensor, phi: Tensor) -> Tensor:
         return self._colored(images, self.opposite(self.clamped(phi)))
 
+    def positions(self, points: Tensor, phi: Tensor, size: tuple[int, int]) -> Tensor:
+        return points
+
     def opposite(self, phi: Tensor) -> Tensor:
         """The strength of the inverse."""
         return 1 / phi
@@ -55,6 +58,9 @@ class Brightness(Color):
 
     def changed(self, images: Tensor, strength: Tensor) -> Tensor:
         return strength * images
+
+    def gain(self, phi: Tensor) -> Tensor:
+        return self.clamped(phi)[:, 0]
 
 
 class Contrast(Color):

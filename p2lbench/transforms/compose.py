@@ -54,6 +54,19 @@ class Composed(Transform):
             images = part.invert(images, own)
         return images
 
+    def positions(self, points: Tensor, phi: Tensor, size: tuple[int, int]) -> Tensor | None:
+        found: Tensor | None = points
+        for part, own in zip(self.parts, self._split(phi), strict=True):
+            found = None if found is None else part.positions(found, own, size)
+        return found
+
+    def gain(self, phi: Tensor) -> Tensor | None:
+        total: Tensor | None = phi.new_ones(len(phi))
+        for part, own in zip(self.parts, self._split(phi), strict=True):
+            factor = part.gain(own)
+            total = None if total is None or factor is None else total * factor
+        return total
+
     def _split(self, phi: Tensor) -> list[Tensor]:
         import torch
 

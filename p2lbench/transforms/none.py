@@ -26,3 +26,9 @@ class NoTransform(Transform):
 
     def invert(self, images: Tensor, phi: Tensor) -> Tensor:
         return images.expand(len(phi), -1, -1, -1)
+
+    def positions(self, points: Tensor, phi: Tensor, size: tuple[int, int]) -> Tensor:
+        return points
+
+    def gain(self, phi: Tensor) -> Tensor:
+        return phi.new_ones(len(phi))

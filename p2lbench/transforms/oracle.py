@@ -41,3 +41,9 @@ class Oracle(Transform):
 
     def invert(self, images: Tensor, phi: Tensor) -> Tensor:
         return self.whole.invert(images, phi)
+
+    def positions(self, points: Tensor, phi: Tensor, size: tuple[int, int]) -> Tensor | None:
+        return self.whole.positions(points, phi, size)
+
+    def gain(self, phi: Tensor) -> Tensor | None:
+        return self.whole.gain(phi)

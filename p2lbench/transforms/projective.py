@@ -34,6 +34,16 @@ class Projective(Transform):
     def invert(self, images: Tensor, phi: Tensor) -> Tensor:
         return self._warped(images, -self.clamped(phi))
 
+    def positions(self, points: Tensor, phi: Tensor, size: tuple[int, int]) -> Tensor:
+        import torch
+
+        lines = torch.cat([points, torch.ones_like(points[..., :1])], -1)
+        found = lines @ self.matrices(-self.clamped(phi), size).mT
+        return found[..., :2] / found[..., 2:]
+
+    def gain(self, phi: Tensor) -> Tensor:
+        return phi.new_ones(len(phi))
+
     def _warped(self, images: Tensor, phi: Tensor) -> Tensor:
         matrices = self.matrices(phi, (images.shape[2], images.shape[3]))
         outside = 0.0 if images.shape[1] == 1 else self.fill

@@ -28,9 +28,12 @@ class Spatial(Transform):
     dim = 4
     limits = (SCALES, SCALES, SHIFTS, SHIFTS)
 
-    def __init__(self, low_pass: bool = True) -> None:
-        """`low_pass`: filter an image where it shrinks, so that it does not alias."""
-        self.low_pass = low_pass
+    def __init__(self, low_pass: bool = True, prealigned: bool = True) -> None:
+        """`low_pass`: filter an image where it shrinks, so that it does not alias.
+
+        `prealigned`: start from the mask (section 3.4), else from the identity.
+        """
+        self.low_pass, self.prealigned = low_pass, prealigned
 
     def identity(self) -> Tensor:
         import torch
@@ -45,7 +48,7 @@ class Spatial(Transform):
         import torch
 
         found, wanted = located(mask), generator.object_stats
-        if found is None or wanted is None:
+        if found is None or wanted is None or not self.prealigned:
             return self.identity()
         s, tx, ty = alignment(found, wanted, SCALES)
         return self.clamped(torch.tensor([s, s, tx, ty]))
@@ -59,6 +62,13 @@ class Spatial(Transform):
         scale, shift = 1 / phi[:, :2], -phi[:, 2:] / phi[:, :2]
         return stretched(images, scale, shift, self._outside(images), self.low_pass)
 
+    def positions(self, points: Tensor, phi: Tensor, size: tuple[int, int]) -> Tensor:
+        phi = self.clamped(phi)[:, None]
+        return (points - phi[..., 2:]) / phi[..., :2]
+
+    def gain(self, phi: Tensor) -> Tensor:
+        return phi.new_ones(len(phi))
+
     def _outside(self, images: Tensor) -> float:
         """Nothing is known outside of a photo, so its mask weighs nothing there."""
         return 0.0 if images.shape[1] == 1 else self.fill
@@ -68,6 +78,10 @@ class Prealign(Spatial):
     """phi0 of `spatial`, not searched."""
 
     searched = False
+
+    def __init__(self, low_pass: bool = True) -> None:
+        """`low_pass`: as of `spatial`."""
+        super().__init__(low_pass)
 
     def initial(self, mask: Tensor, generator: Generator) -> Tensor:
         """As of `spatial`.

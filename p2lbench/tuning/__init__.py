@@ -2,3 +2,5 @@
 
 Spaces → trials → a derived suite, which the ordinary runner runs → scores → the tuned suite.
 """
+
+TRIALS = 16  # of each method, the row as written included

@@ -18,9 +18,10 @@ from p2lbench.report.text import count
 from p2lbench.runner import Outcome
 from p2lbench.store import Store
 from p2lbench.suite import Suite
+from p2lbench.tuning import TRIALS
 from p2lbench.tuning.choose import Choice, Measure, choose
 from p2lbench.tuning.document import document
-from p2lbench.tuning.trials import TRIALS, Tuned, trial_suite, tuned_rows
+from p2lbench.tuning.trials import Tuned, trial_suite, tuned_rows
 from p2lbench.tuning.tunedfile import place_for, tuned_text
 from p2lbench.yamlfile import display
 
@@ -97,8 +98,9 @@ def finish(job: Job, outcome: Outcome) -> Tuning:
         StoreError: the results cannot be read or written.
     """
     with Store.open_read(outcome.folder) as store:
-        choices = choose(job.rows, store.records(), job.measure)
-        ledgers = {row.cell: r.ledger for row, r in store.records() if r is not None}
+        records = list(store.records())
+    choices = choose(job.rows, records, job.measure)
+    ledgers = {row.cell: r.ledger for row, r in records if r is not None}
     spent = (
         int(sum(ledger.get("passes", 0) for ledger in ledgers.values())),
         sum(ledger.get("seconds", 0) for ledger in ledgers.values()),

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from p2lbench.checks import STRICT, Problems, checked, got
-from p2lbench.errors import Place, PluginError, SuiteErrors, UserError, did_you_mean
+from p2lbench.errors import PluginError, SuiteErrors, UserError, did_you_mean
 from p2lbench.options import build
 from p2lbench.registry import Registry
 from p2lbench.spec import Spec
 from p2lbench.tunable import Choices, Range, Scale, Tunable
 from p2lbench.tuning.entries import Entry
-from p2lbench.yamlfile import Locate, below, nowhere
+from p2lbench.yamlfile import Locate, always, below, nowhere
 
 Number = int | float
 AnyTunable = TypeVar("AnyTunable", Tunable, Tunable | None)
@@ -121,7 +121,7 @@ def _read(written: Any, locate: Locate) -> Tunable:
     if isinstance(written, list):
         numbers = len(written) == 2 and all(map(_is_number, written))
         given = {"range" if numbers else "choices": written}
-        at = _always(locate())
+        at = always(locate())
     try:
         if isinstance(given, dict) and "choices" in given:
             return Choices(checked(_Choices, given, at).choices)
@@ -131,10 +131,6 @@ def _read(written: Any, locate: Locate) -> Tunable:
     except ValueError as error:
         raise UserError(str(error), locate()) from error
     raise UserError(f"{EXPECTED}, got {got(written)}", locate())
-
-
-def _always(place: Place | None) -> Locate:
-    return lambda *keys, key=False: place
 
 
 def _is_number(value: Any) -> bool:

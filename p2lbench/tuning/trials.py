@@ -18,10 +18,10 @@ from p2lbench.registry import Registry
 from p2lbench.spec import Named, digest
 from p2lbench.suite import Suite
 from p2lbench.suitefile import MAX_NAME
+from p2lbench.tuning import TRIALS
 from p2lbench.tuning.entries import Entry, entries
 from p2lbench.tuning.spaces import Asked, Space, space_of
 
-TRIALS = 16
 _SURPLUS = 16  # points drawn per trial: some may repeat what was tried, or be refused
 
 

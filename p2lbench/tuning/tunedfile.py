@@ -10,6 +10,7 @@ from typing import Any
 
 from p2lbench import __version__
 from p2lbench.errors import UserError
+from p2lbench.plugins import names_distribution
 from p2lbench.suite import Suite
 from p2lbench.suitefile import shipped
 from p2lbench.tuning.choose import Choice, Measure
@@ -102,6 +103,7 @@ def _move(data: dict[str, Any], old: Path, new: Path) -> None:
     images = data["images"]
     data["images"] = image(images) if isinstance(images, dict) else [image(i) for i in images]
     if data.get("plugins"):
-        data["plugins"] = [moved(path) for path in data["plugins"]]
+        written = data["plugins"]
+        data["plugins"] = [p if names_distribution(p) else moved(p) for p in written]
     if data.get("reference"):
         data["reference"] = moved(data["reference"])

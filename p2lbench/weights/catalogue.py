@@ -146,10 +146,10 @@ def entry(name: str) -> Weights:
         registered, _ = in_use().find("weights", name)
     except PluginError:
         raise
-    except UserError as error:
+    except UserError:
         close = did_you_mean(name, [*EMBEDDED, *CATALOGUE, *plugged()])
         message = f"unknown weights '{name}'.{close} See: p2lbench weights list"
-        raise UserError(message) from error
+        raise UserError(message) from None  # the registry sees those of plugins alone
     found: Weights = registered.load()()
     return found
 

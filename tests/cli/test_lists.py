@@ -8,8 +8,8 @@ import pytest
 from e2e.kit import PHOTOS, called
 
 from p2lbench.errors import UserError
-from p2lbench.optimizers import nevergrad
-from p2lbench.optimizers.nevergrad_known import Finding, Findings
+from p2lbench.optimizers.nevergrad import Nevergrad, optimizer
+from p2lbench.optimizers.nevergrad.known import Finding, Findings
 
 FAMILY = """
 from p2lbench.api import Optimizer, hookimpl
@@ -84,7 +84,7 @@ def test_json_has_every_name_with_its_reason(plugin: Path) -> None:
 def test_all_of_nevergrads_names_are_listed() -> None:
     rows = called("list", "optimizers", "--json").json
     members = next(row["members"] for row in rows if row["name"] == "nevergrad:<Name>")
-    assert len(members) == len(nevergrad.Nevergrad.members()) > 500
+    assert len(members) == len(Nevergrad.members()) > 500
     assert {"DE", "NGOpt", "Cobyla"} <= {m["name"] for m in members if m["status"] == "works"}
     assert all((m["status"] == "works") == (m["reason"] is None) for m in members)
 
@@ -103,7 +103,7 @@ def test_a_suite_with_a_name_that_does_not_work_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = {"Stuck": Finding("hangs"), "PSO": Finding(population=40)}
-    monkeypatch.setattr(nevergrad, "findings", lambda: Findings({"nevergrad": "1"}, names))
+    monkeypatch.setattr(optimizer, "findings", lambda: Findings({"nevergrad": "1"}, names))
     (tmp_path / "photo.png").write_bytes((PHOTOS / "bag-126.png").read_bytes())
     (tmp_path / "s.yaml").write_text(SUITE % name)
     done = called("validate", tmp_path / "s.yaml")
@@ -114,5 +114,5 @@ def test_a_suite_with_a_name_that_does_not_work_is_refused(
 
 def test_a_name_that_works_is_not_refused() -> None:
     with pytest.raises(UserError, match="unknown Nevergrad optimizer 'Nothing'"):
-        nevergrad.Nevergrad("Nothing")
-    assert nevergrad.Nevergrad("PSO").name == "PSO"
+        Nevergrad("Nothing")
+    assert Nevergrad("PSO").name == "PSO"

@@ -166,3 +166,27 @@ def test_a_wrong_truth_is_refused_with_its_place(tmp_path: Path, case: str) -> N
     assert done.code == 2
     assert message in done.err
     assert f"{file}:" in done.err
+
+
+def test_how_far_off_the_truth_a_transform_is(tmp_path: Path) -> None:
+    found = ran(tmp_path, images=[TRUE], transforms=["none", "prealign", "oracle"])
+    none, prealign, oracle = (found[name].diagnostics for name in ("none", "prealign", "oracle"))
+    assert oracle["placement"] == pytest.approx([0, 0], abs=1e-5)
+    assert oracle["brightness"] == pytest.approx([0, 0], abs=1e-5)
+    assert none["placement"] == pytest.approx([0.25 * 8 / 2] * 2, abs=1e-5)  # of 8 pixels
+    assert none["brightness"] == prealign["brightness"] == pytest.approx([0.25, 0.25])
+    assert prealign["scale"] == pytest.approx([0.5, 0.5], abs=1e-5)
+    assert "coverage" not in none
+    assert 0 < prealign["coverage"][0] <= 1  # type: ignore[operator]
+
+
+def test_another_truth_is_compared_with_what_is_stored(tmp_path: Path) -> None:
+    """Nothing is searched again."""
+    first = ran(tmp_path, images=[TRUE], transforms=["prealign"])["prealign"]
+    moved = {**TRUE, "truth": {"spatial": [2 / 3, 2 / 3, -0.25, 0], "color": [1]}}
+    again = ran(tmp_path, images=[moved], transforms=["prealign"])["prealign"]
+    assert again.cell == first.cell
+    assert again.latents == first.latents
+    assert again.trace == first.trace
+    assert first.diagnostics["placement"][0] > 0.5  # type: ignore[operator]
+    assert again.diagnostics["placement"] == pytest.approx([0, 0], abs=1e-5)

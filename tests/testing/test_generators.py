@@ -139,6 +139,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("frozen", type("Thawed", (Network,), {"frozen": False}), "no gradient to the weights"),
     ("frozen", ScalesInPlace, "z as they were given"),
     ("same", Noisy, "from a second call"),
+    ("same", after(lambda images: images + 0 * torch.rand(1)), "others after forward"),
     ("same", type("Unseeded", (Network,), {"seeded": False}), "from another instance"),
     ("load", LoadsTwice, "after load was called again"),
     ("classes", changed(conditional=False), "conditional = True"),

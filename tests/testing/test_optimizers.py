@@ -68,6 +68,13 @@ def test_a_broken_promise_is_caught(name: str, factory: Any, message: str) -> No
         check(factory)
 
 
+def test_what_one_spoils_does_not_reach_the_next() -> None:
+    by_name = {str(check): check for check in checks("optimizer")}
+    with pytest.raises(Violation, match=r"space\.mean"):
+        by_name["untouched"](of.Scribbles)
+    by_name["minimum"](of.Descent)
+
+
 def test_every_check_has_something_that_it_catches() -> None:
     assert {name for name, _, _ in BROKEN} == {check.id for check in checks("optimizer")}
 

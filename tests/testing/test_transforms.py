@@ -147,6 +147,7 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("gradient", changed(invert=lambda s, x, p: Shift.invert(s, x.detach(), p)), "invert by its"),
     ("same", changed(apply=in_place), "phi as they were given"),
     ("same", changed(apply=trembling), "from a second call"),
+    ("same", changed(apply=lambda s, x, p: Shift.apply(s, x, p + 0 * torch.rand(1))), "global"),
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from p2lbench.api import Generator, Variable, Weights, hookimpl, locate_weights
+from p2lbench.api import Generator, ObjectStats, Variable, Weights, hookimpl, locate_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,6 +35,7 @@ class Faces(Generator):
     size = (64, 64)
     variables = (Variable("z", (100,), bound=3.0, step=0.1),)
     variable_names = ("z",)
+    object_stats = ObjectStats((0.5, 0.5), (1.0, 1.0))  # a face fills the frame
     weights = (WEIGHTS.name,)
     default_loss = {"l1": 1.0}  # noqa: RUF012 (never changed)
     default_metrics = ("psnr", "ms-ssim")

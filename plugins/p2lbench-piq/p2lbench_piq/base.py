@@ -26,6 +26,8 @@ class Measure(Loss):
     """
 
     title: ClassVar[str]
+    function: ClassVar[str]
+    """Its name in the library."""
     source: ClassVar[str]
     least_size: ClassVar[int]
     """The smallest side, in pixels, on which the library or the measure's filters make sense."""
@@ -73,7 +75,10 @@ class Measure(Loss):
 
     def measure(self, x: Tensor, y: Tensor) -> Tensor:
         """The library's numbers (n,) of images and targets (n, 3, H, W) in [0, 1]."""
-        raise NotImplementedError
+        import piq
+
+        values: Tensor = getattr(piq, self.function)(x, y, reduction="none")
+        return values
 
     def _resized(self, images: Tensor) -> Tensor:
         if self.resize is None:

@@ -16,26 +16,18 @@ class GMSD(Measure):
     """Gradient magnitude similarity deviation, 0 for an exact match (piq.gmsd)."""
 
     title = "GMSD"
+    function = "gmsd"
     source = "Xue et al. 2014, by piq"
     least_size = 6  # 3 x 3 Prewitt filters at half the size
-
-    def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
-        return _numbers(piq.gmsd(x, y, reduction="none"))
 
 
 class MSGMSD(Measure):
     """GMSD on four scales, 0 for an exact match (piq.multi_scale_gmsd)."""
 
     title = "MS-GMSD, luminance"
+    function = "multi_scale_gmsd"
     source = "Zhang et al. 2017, by piq"
     least_size = 17
-
-    def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
-        return _numbers(piq.multi_scale_gmsd(x, y, reduction="none"))
 
 
 class MDSI(Measure):
@@ -45,29 +37,24 @@ class MDSI(Measure):
     """
 
     title = "MDSI"
+    function = "mdsi"
     source = "Nafchi et al. 2016, by piq"
     least_size = 3
-
-    def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
-        return _numbers(piq.mdsi(x, y, reduction="none"))
 
 
 class HaarPSILoss(Measure):
     """1 - HaarPSI, Haar wavelet perceptual similarity as a distance (piq.haarpsi)."""
 
     title = "1 - HaarPSI"
+    function = "haarpsi"
     source = "Reisenhofer et al. 2018, by piq"
     least_size = 16
 
     def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
         # Between two black images its weights are all 0, and it would be infinite.
         black = (x + y).sum(dim=(1, 2, 3), keepdim=True) == 0
         x, y = (images.masked_fill(black, 1.0) for images in (x, y))
-        return 1 - _numbers(piq.haarpsi(x, y, reduction="none"))
+        return 1 - super().measure(x, y)
 
 
 class FSIM(Measure):
@@ -77,15 +64,11 @@ class FSIM(Measure):
     """
 
     title = "FSIMc"
+    function = "fsim"
     source = "Zhang et al. 2011, by piq"
     least_size = 6  # the shortest of its wavelengths
     objective = False
     higher_is_better = True
-
-    def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
-        return _numbers(piq.fsim(x, y, reduction="none"))
 
 
 class VSI(Measure):
@@ -95,16 +78,15 @@ class VSI(Measure):
     """
 
     title = "VSI"
+    function = "vsi"
     source = "Zhang et al. 2014, by piq"
     least_size = 3
     objective = False
     higher_is_better = True
 
     def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
         # reshape: for a single image the library drops the batch's dimension.
-        return _numbers(piq.vsi(x, y, reduction="none").reshape(-1))
+        return super().measure(x, y).reshape(-1)
 
 
 class VIF(Measure):
@@ -114,15 +96,11 @@ class VIF(Measure):
     """
 
     title = "VIF in the pixel domain, luminance"
+    function = "vif_p"
     source = "Sheikh and Bovik 2006, by piq"
     least_size = 41
     objective = False
     higher_is_better = True
-
-    def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
-        return _numbers(piq.vif_p(x, y, reduction="none"))
 
 
 class SRSIM(Measure):
@@ -132,16 +110,15 @@ class SRSIM(Measure):
     """
 
     title = "SR-SIM, luminance"
+    function = "srsim"
     source = "Zhang and Li 2012, by piq"
     least_size = 40
     objective = False
     higher_is_better = True
 
     def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
         rows = [slice(i, i + 1) for i in range(len(x))]
-        return torch.cat([_numbers(piq.srsim(x[i], y[i], reduction="none")) for i in rows])
+        return torch.cat([super(SRSIM, self).measure(x[i], y[i]) for i in rows])
 
 
 class DSS(Measure):
@@ -151,17 +128,8 @@ class DSS(Measure):
     """
 
     title = "DSS, luminance"
+    function = "dss"
     source = "Balanov et al. 2015, by piq"
     least_size = 32
     objective = False
     higher_is_better = True
-
-    def measure(self, x: Tensor, y: Tensor) -> Tensor:
-        import piq
-
-        return _numbers(piq.dss(x, y, reduction="none"))
-
-
-def _numbers(values: Tensor) -> Tensor:
-    """The library is untyped."""
-    return values

@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from p2lbench.optimizers import nevergrad_sweep
 from p2lbench.optimizers.nevergrad import Nevergrad
-from p2lbench.optimizers.nevergrad_checks import Unfit, Watched, run
-from p2lbench.optimizers.nevergrad_instance import Instance
-from p2lbench.optimizers.nevergrad_known import FOUND, POPULATIONS, Finding, Findings
-from p2lbench.optimizers.nevergrad_sweep import _Trial, fill, installed, sweep
+from p2lbench.optimizers.nevergrad.checks import Unfit, Watched, run
+from p2lbench.optimizers.nevergrad.instance import Instance
+from p2lbench.optimizers.nevergrad.known import FOUND, POPULATIONS, Finding, Findings
+from p2lbench.optimizers.nevergrad.sweep import WARM, _Trial, fill, installed, sweep
 from p2lbench.suite import shipped
 
 STORED = Findings.read(FOUND)
@@ -78,7 +77,7 @@ def test_findings_are_written_and_read(tmp_path: Path) -> None:
 
 def trial(name: str = "DE") -> _Trial:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(nevergrad_sweep.WARM)
+    context.set_forkserver_preload(WARM)
     return _Trial.started(context, name)
 
 
@@ -92,7 +91,7 @@ def outcome(tried: _Trial) -> Finding:
 
 
 def test_a_process_that_waits_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nevergrad_sweep, "BLOCKED_SECONDS", 1.0)
+    monkeypatch.setattr("p2lbench.optimizers.nevergrad.sweep.BLOCKED_SECONDS", 1.0)
     tried = trial()
     assert tried.process.pid is not None
     os.kill(tried.process.pid, signal.SIGSTOP)
@@ -101,7 +100,7 @@ def test_a_process_that_waits_without_end_is_ended(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_process_that_computes_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nevergrad_sweep, "SILENT_SECONDS", 0.01)
+    monkeypatch.setattr("p2lbench.optimizers.nevergrad.sweep.SILENT_SECONDS", 0.01)
     assert "is not done in 0.01 s" in str(outcome(trial("NGOpt")).reason)
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from p2lbench.errors import UserError, did_you_mean
 from p2lbench.optimizers.base import UNBOUNDED_PASSES, AskTell, positive, whole
 from p2lbench.optimizers.cma import SIGMAS, default_population
-from p2lbench.optimizers.nevergrad_known import findings, why_not
+from p2lbench.optimizers.nevergrad.known import findings, why_not
 from p2lbench.space import Space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from p2lbench.optimizers.nevergrad_instance import Instance
+    from p2lbench.optimizers.nevergrad.instance import Instance
     from p2lbench.problem import Problem
 
 WORST = 1e20
@@ -54,7 +54,7 @@ class Nevergrad(AskTell):
         return {name: why_not(found) for name, found in known.names.items()} if known else {}
 
     def load(self) -> None:
-        from p2lbench.optimizers.nevergrad_instance import library
+        from p2lbench.optimizers.nevergrad.instance import library
 
         library()
 
@@ -79,7 +79,7 @@ class Nevergrad(AskTell):
         """
         import torch
 
-        from p2lbench.optimizers.nevergrad_instance import values
+        from p2lbench.optimizers.nevergrad.instance import values
 
         for k, (instance, asked) in enumerate(zip(self._instances, self._asked, strict=True)):
             wanted = n if self.coupled else min(1, n - k)
@@ -153,13 +153,13 @@ class Nevergrad(AskTell):
         return (self.problem.center[None] if self.coupled else self.problem.start[:n]).double()
 
     def _instance(self, budget: int, workers: int) -> Instance:
-        from p2lbench.optimizers.nevergrad_instance import Instance
+        from p2lbench.optimizers.nevergrad.instance import Instance
 
         seed = int(self.problem.rng.integers(2**62))
         return Instance(self.name, self.problem.space.d, self.sigma, seed, budget, workers)
 
 
 def _installed() -> Mapping[str, object]:
-    from p2lbench.optimizers.nevergrad_instance import registry
+    from p2lbench.optimizers.nevergrad.instance import registry
 
     return registry()

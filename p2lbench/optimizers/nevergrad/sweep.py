@@ -1,6 +1,6 @@
 """Tries every name of Nevergrad's registry, each in a process of its own, and writes what it found.
 
-    python -m p2lbench.optimizers.nevergrad_sweep [--names A B …] [--jobs 2] [--suite FILE]
+    python -m p2lbench.optimizers.nevergrad.sweep [--names A B …] [--jobs 2] [--suite FILE]
 
 Names that were done with the same versions are kept unless `--names` asks for them.
 """
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress
 
-from p2lbench.optimizers.nevergrad_known import FOUND, Finding, Findings
+from p2lbench.optimizers.nevergrad.known import FOUND, Finding, Findings
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -38,7 +38,7 @@ INSTALLED_AS = {
     "ConfigSpace": "smac",
     "poap": "pySOT",
 }
-WARM = ["p2lbench.optimizers.nevergrad_warm", "p2lbench.optimizers.nevergrad_checks"]
+WARM = ["p2lbench.optimizers.nevergrad.warm", "p2lbench.optimizers.nevergrad.checks"]
 SILENT_SECONDS = 60.0  # of processor time within one check
 BLOCKED_SECONDS, BLOCKED_SHARE = 20.0, 0.005  # a process that waits for nothing uses no processor
 
@@ -84,7 +84,7 @@ def sweep(names: Sequence[str], jobs: int = 1) -> Iterator[tuple[str, Finding]]:
 
 def installed() -> list[str]:
     """All names of the installed registry."""
-    from p2lbench.optimizers.nevergrad_instance import registry
+    from p2lbench.optimizers.nevergrad.instance import registry
 
     return sorted(registry())
 
@@ -171,7 +171,7 @@ class _Trial:
 
 
 def _child(pipe: Connection[Any, Any], name: str) -> None:
-    from p2lbench.optimizers.nevergrad_checks import examine
+    from p2lbench.optimizers.nevergrad.checks import examine
 
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
@@ -187,7 +187,7 @@ def _child(pipe: Connection[Any, Any], name: str) -> None:
 
 
 def _found(examined: Callable[[], Finding], where: list[str]) -> Finding:
-    from p2lbench.optimizers.nevergrad_checks import Unfit, short
+    from p2lbench.optimizers.nevergrad.checks import Unfit, short
 
     try:
         return examined()

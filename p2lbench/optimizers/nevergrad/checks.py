@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import random
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,11 +17,13 @@ from p2lbench.optimizers.adam import Adam
 from p2lbench.optimizers.base import Optimizer
 from p2lbench.optimizers.basin import Basin
 from p2lbench.optimizers.nevergrad import Nevergrad
-from p2lbench.optimizers.nevergrad_instance import Instance
-from p2lbench.optimizers.nevergrad_known import POPULATIONS, Finding
+from p2lbench.optimizers.nevergrad.instance import Instance
+from p2lbench.optimizers.nevergrad.known import POPULATIONS, Finding
 from p2lbench.problem import Problem
 from p2lbench.root import Root
 from p2lbench.space import Space, Variable
+from p2lbench.testing.analytic import spent
+from p2lbench.testing.sameness import states
 
 LARGE, LARGE_PASSES, LARGE_AGAIN = 128, 160, 100
 # Of processor time, so that what else runs on the machine does not decide.
@@ -68,11 +67,11 @@ class Watched:
         """It raises `Enough` after so many seconds or points."""
         self.f = f or (lambda x: ((x - BEST) ** 2).sum(1))
         self.points: list[Tensor] = []
-        self.states, self.began = _states(), time.process_time()
+        self.states, self.began = states(), time.process_time()
         self.seconds, self.most = seconds, most
 
     def original(self, x: Tensor) -> Tensor:
-        if len(self.points) < 9 and _states() != self.states:
+        if len(self.points) < 9 and states() != self.states:
             raise Unfit("moves the global random state between its steps")
         late = time.process_time() - self.began > self.seconds
         if late or len(self.points) >= self.most:
@@ -126,12 +125,12 @@ def problem(
 
 def run(optimizer: Optimizer, watched: Watched, d: int, n: int, passes: int) -> Tensor:
     """The points it returns; what any run must keep is checked."""
-    before = _states()
+    before = states()
     p = problem(watched, d, n, passes)
     points = p.run(optimizer).points
-    if _states() != before:
+    if states() != before:
         raise Unfit("changes the global random state")
-    if isinstance(optimizer, Nevergrad) and not len(watched.points) == passes == _spent(p):
+    if isinstance(optimizer, Nevergrad) and not len(watched.points) == passes == spent(p):
         raise Unfit(f"takes {len(watched.points)} of {passes} passes at d = {d}")
     asked = watched.told()
     if not bool(asked.isfinite().all()):
@@ -139,16 +138,6 @@ def run(optimizer: Optimizer, watched: Watched, d: int, n: int, passes: int) -> 
     if points.shape != (n, d) or not bool(points.isfinite().all() & (points.abs() <= BOUND).all()):
         raise Unfit(f"returns points outside the bounds at d = {d}")
     return points
-
-
-def _spent(p: Problem) -> int:
-    return p._root.ledger.passes
-
-
-def _states() -> Any:
-    numpy: Any = np.random.get_state()
-    pytorch = torch.get_rng_state().numpy().tobytes()
-    return random.getstate(), numpy[1].tobytes(), numpy[2:], pytorch
 
 
 def _population(name: str, tell: Told) -> int | str | None:

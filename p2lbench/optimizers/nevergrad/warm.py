@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from p2lbench.optimizers.nevergrad_instance import library
+from p2lbench.optimizers.nevergrad.instance import library
 
 library()
 for part in ("ensemble", "linear_model", "neural_network", "preprocessing", "svm"):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from p2lbench.globalrandom import GlobalRandom
-from p2lbench.optimizers.nevergrad_turns import Turns
+from p2lbench.optimizers.nevergrad.turns import Turns
 
 if TYPE_CHECKING:
     import numpy as np

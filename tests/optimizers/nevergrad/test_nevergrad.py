@@ -15,13 +15,13 @@ import pytest
 import torch
 
 from p2lbench.errors import UserError
-from p2lbench.optimizers import nevergrad as driver
 from p2lbench.optimizers.adam import Adam
 from p2lbench.optimizers.basin import Basin
 from p2lbench.optimizers.nevergrad import Nevergrad
-from p2lbench.optimizers.nevergrad_instance import Instance, library
-from p2lbench.optimizers.nevergrad_known import Finding, Findings, findings
-from p2lbench.optimizers.nevergrad_turns import Turns
+from p2lbench.optimizers.nevergrad import optimizer as driver
+from p2lbench.optimizers.nevergrad.instance import Instance, library
+from p2lbench.optimizers.nevergrad.known import Finding, Findings, findings
+from p2lbench.optimizers.nevergrad.turns import Turns
 from p2lbench.space import Space, Variable
 from p2lbench.testing.analytic import problem, spent, sphere
 
@@ -94,7 +94,7 @@ def test_an_instance_is_told_how_many_evaluations_it_will_see(
             super().__init__(name, d, sigma, seed, budget, workers)
             made.append(budget)
 
-    monkeypatch.setattr("p2lbench.optimizers.nevergrad_instance.Instance", Noted)
+    monkeypatch.setattr("p2lbench.optimizers.nevergrad.instance.Instance", Noted)
     problem(candidates=3, passes=20).run(Nevergrad("OnePlusOne"))
     problem(candidates=3, passes=100).run(Nevergrad("DE"))
     problem(candidates=3).run(Nevergrad("DE", 2))
@@ -270,7 +270,7 @@ def test_what_it_lacked_may_have_been_installed_since(monkeypatch: pytest.Monkey
 def test_with_another_version_any_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = Nevergrad("DE", 2).passes(Space([Variable("z", (4,))]), 3)
     with monkeypatch.context() as patched:
-        patched.setattr("p2lbench.optimizers.nevergrad_known.version", lambda name: "0.0.1")
+        patched.setattr("p2lbench.optimizers.nevergrad.known.version", lambda name: "0.0.1")
         findings.cache_clear()
         assert findings() is None
         assert Nevergrad.members() == {}
@@ -288,6 +288,7 @@ def test_known_names_are_checked_and_planned_without_nevergrad() -> None:
     script = """
 import sys
 from p2lbench.optimizers.nevergrad import Nevergrad
+from p2lbench.optimizers.nevergrad import optimizer as driver
 from p2lbench.space import Space, Variable
 Nevergrad("DE", 3).population_size
 assert len(Nevergrad.members()) > 500

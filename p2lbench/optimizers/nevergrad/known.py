@@ -14,7 +14,7 @@ from typing import Any
 
 from p2lbench.optimizers.cma import default_population
 
-FOUND = Path(__file__).with_name("nevergrad.json")
+FOUND = Path(__file__).with_name("known.json")
 
 
 # How populations depend on the number of columns d, from 2 on.

@@ -1,0 +1,70 @@
+"""Keep a finished run's leaderboard in results/reference, with the command and what it cost.
+
+p2lbench run table1 && python docs/reference.py results/table1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+
+from p2lbench import leaderboard
+from p2lbench.report.formats import render
+from p2lbench.store import Store
+
+ROOT = Path(__file__).parents[1]
+KEPT = ("grid.png", "curves.png", "leaderboard.csv", "suite.yaml", "environment.json")
+
+
+def main(folder: Path, commit: str) -> None:
+    """Copy what readers need; latents and single images stay behind.
+
+    Raises: SystemExit if a cell has not been run.
+    """
+    with Store.open_read(folder) as store:
+        board = leaderboard.load(store)
+        records = {planned.cell: record for planned, record in store.records()}
+    missing = sum(record is None for record in records.values())
+    if missing:
+        raise SystemExit(f"{folder}: {missing} cells have not been run")
+    target = ROOT / "results" / "reference" / board.suite.name
+    target.mkdir(parents=True, exist_ok=True)
+    for name in KEPT:
+        shutil.copy(folder / name, target / name)
+    ledgers = [record.ledger for record in records.values() if record and record.ledger]
+    passes, seconds = (
+        math.fsum(ledger[key] for ledger in ledgers) for key in ("passes", "seconds")
+    )
+    environment = json.loads((folder / "environment.json").read_text())
+    command = " ".join(["p2lbench run", board.suite.name, *_sets(environment["overrides"])])
+    head = (
+        f"# {board.suite.name}\n\n"
+        f"Made by `{command}` at commit {commit}, on {environment['platform']} with torch "
+        f"{environment['packages']['torch']}. {len(records)} cells, {passes:,.0f} passes, "
+        f"{seconds / 3600:.1f} hours of one core in the cells. The machine did other work at the "
+        "same time, so seconds compare with nothing.\n\n![What each method selected](grid.png)\n\n"
+    )
+    (target / "README.md").write_text(head + render(board, "markdown"), encoding="utf-8")
+    print(target)
+
+
+def _sets(overrides: list[str]) -> list[str]:
+    return [f"--set '{text}'" for text in overrides]
+
+
+def _head() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    return done.stdout.decode().strip() or "unknown"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--commit", default=_head(), help="of the p2lbench that made it")
+    given = parser.parse_args()
+    main(given.folder, given.commit)

@@ -1,0 +1,5 @@
+"""`python -m p2lbench` is `p2lbench`."""
+
+from p2lbench.cli import main
+
+main()

@@ -1,0 +1,119 @@
+"""What a cell leaves behind: its points, scored and described."""
+
+from __future__ import annotations
+
+import io
+import os
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import p2lbench
+from p2lbench.diagnostics import diagnose
+from p2lbench.models import Models
+from p2lbench.objective import inverted
+from p2lbench.plan import Cell, Task
+from p2lbench.record import Record, Status
+from p2lbench.root import Root
+from p2lbench.scoring import Values, finite, score
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from p2lbench.project import Setting
+
+
+def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: Models) -> Record:
+    """The record of the points (N, D) that a cell's method returned."""
+    import torch
+    from safetensors.torch import save
+
+    points = points.clamp(min=setting.space.low, max=setting.space.high)
+    with torch.no_grad():
+        objective = setting.objective.original(points)
+        images = setting.objective.images(points)
+        if (transform := setting.objective.transform) is not None:
+            images = inverted(transform, images, setting.objective.phi(points))
+    scores = score(setting.objective, points, task.metrics, models)
+    root.ledger.target_preparations = setting.objective.ledger.target_preparations
+    broken = not bool(points.isfinite().all() and objective.isfinite().all())
+    reason = "a returned candidate is not finite" if broken else "; ".join(scores.errors)
+    latents = {k: v.contiguous() for k, v in setting.space.split(points).items()}
+    seen = setting.space.split(root.best.points())
+    return Record(
+        task.cell.id,
+        "diverged" if broken else "failed" if scores.errors else "ok",
+        reason,
+        objective=finite(objective),
+        metrics=scores.values,
+        missing=scores.missing,
+        diagnostics={} if broken else _diagnosed(setting, root, points),
+        ledger=root.ledger.plain(),
+        trace=root.trace(),
+        notes=tuple(root.notes),
+        environment=environment(task.cell),
+        latents=save({**latents, **{f"best_seen.{k}": v.contiguous() for k, v in seen.items()}}),
+        images=strip(images),
+    )
+
+
+def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Record:
+    """Metrics and diagnostics of points that an earlier run left."""
+    from safetensors.torch import load
+
+    stored = load(task.latents)
+    points = setting.space.join({name: stored[name] for name in setting.space.names()})
+    points = points.to(models.device)
+    scores = score(setting.objective, points, task.metrics, models)
+    status: Status = "failed" if scores.errors else "ok"
+    return Record(
+        task.cell.id,
+        status,
+        "; ".join(scores.errors),
+        metrics=scores.values,
+        missing=scores.missing,
+        diagnostics=_diagnosed(setting, root, points),
+    )
+
+
+def _diagnosed(setting: Setting, root: Root, points: Tensor) -> dict[str, Values]:
+    return diagnose(setting.objective, points, root.start, setting.truth)
+
+
+def strip(images: Tensor) -> bytes:
+    """(N, 3, H, W) in [-1, 1] side by side, as PNG."""
+    import numpy as np
+    from PIL import Image
+
+    flat = images.detach().nan_to_num(-1).clamp(-1, 1).permute(2, 0, 3, 1).flatten(1, 2)
+    pixels = ((flat + 1) * 127.5).round().to("cpu").numpy().astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def environment(cell: Cell) -> dict[str, Any]:
+    """What the numbers were made with."""
+    import torch
+
+    from p2lbench import __version__
+
+    return {
+        "p2lbench": __version__,
+        "torch": torch.__version__,
+        "device": cell.device,
+        "dtype": "float32",
+        "threads": cell.threads,
+    }
+
+
+def describe(error: BaseException) -> str:
+    """The error, and the last line of a plugin's own code that it passed through."""
+    import torch
+
+    frames = list(traceback.extract_tb(error.__traceback__))
+    parts = (str(Path(module.__file__ or "").parent) for module in (p2lbench, torch))
+    ours = tuple(part + os.sep for part in parts)
+    frames = [frame for frame in frames if not frame.filename.startswith(ours)] or frames
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
