@@ -13,6 +13,7 @@ from e2e.kit import PHOTOS, ran_inline, tasks, written
 from fakesuite import SUITE, folder, loader
 from safetensors.torch import load as tensors
 
+from p2lbench import plan as plans
 from p2lbench import suite as suites
 from p2lbench.errors import UserError
 from p2lbench.plan import plan
@@ -77,7 +78,27 @@ def test_a_variable_that_no_generator_has(tmp_path: Path) -> None:
     assert "Variables: z, c, phi" in str(caught.value)
 
 
-def test_ids_without_it_are_as_they_were_and_with_it_others(tmp_path: Path) -> None:
+def test_only_a_suite_that_has_them_hashes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results of before the key was there stay valid."""
+    hashed: list[Any] = []
+
+    def digest(value: Any) -> str:
+        hashed.append(value)
+        return real(value)
+
+    real = plans.digest
+    monkeypatch.setattr(plans, "digest", digest)
+    path = folder(tmp_path)
+    ids(path)
+    assert hashed
+    assert not any("steps" in value for value in hashed)
+    ids(path, "steps.c={relative: 0.1}")
+    assert {"c": {"relative": 0.1}} in [value.get("steps") for value in hashed]
+
+
+def test_each_value_makes_ids_of_its_own(tmp_path: Path) -> None:
     path = folder(tmp_path)
     plain = ids(path)
     assert ids(path, "steps={}") == plain
