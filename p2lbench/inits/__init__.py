@@ -16,3 +16,8 @@ def register_inits(register: Register) -> None:
         at + "RandomGaussian",
         summary="a class vector of normal noise for each candidate, which is no class",
     )
+    register(
+        "encoder",
+        "p2lbench.inits.encoder:EncoderInit",
+        summary="z as an encoder of biggan-fmnist sees it, with noise",
+    )
