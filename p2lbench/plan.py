@@ -16,6 +16,7 @@ from p2lbench.masks.kinds import BACKGROUND, Mask
 from p2lbench.registry import Origin, Registry
 from p2lbench.seeds import stream
 from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, canonical, digest
+from p2lbench.steps import Steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +60,7 @@ class Cell:
     device: str
     mask_scoring: str
     roles: tuple[tuple[str, str], ...] = ()
+    steps: Steps = ()
     background: float = BACKGROUND
 
 
@@ -191,6 +193,7 @@ class Plan:
             self.device,
             mask_scoring(suite, method),
             suite.roles,
+            suite.steps,
             suite.background,
         )
 
@@ -212,6 +215,7 @@ def plan(suite: Suite, plugins: Plugins, device: str = "cpu") -> Plan:
         "device": device.partition(":")[0],
         "micro_batch": None,
         "roles": dict(suite.roles),
+        **({"steps": {name: step.plain() for name, step in suite.steps}} if suite.steps else {}),
     }
     hashes: dict[str, str] = {}
     return Plan(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from p2lbench.errors import Skip
 from p2lbench.images import fit
@@ -21,6 +21,8 @@ from p2lbench.root import Root, Timeout
 from p2lbench.seeds import stream
 from p2lbench.space import ROLES, Role, Space, Variable
 from p2lbench.spec import Search, Spec
+from p2lbench.start import Start, in_order
+from p2lbench.steps import stepped
 from p2lbench.transforms.compose import Composed
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from p2lbench.transforms.base import Transform
 
 Progress = Callable[[int, float], None]
-CLASS = "class"
 
 
 def run_cell(
@@ -153,7 +154,7 @@ def prepare(task: Task, models: Models) -> Setting:
     sigma = 1.0 if search is None else search.sigma
     phi = [] if transform is None else _phi_variables(transform, mask, generator, sigma)
     roles: dict[str, Role] = dict(cell.roles)  # type: ignore[arg-type]
-    space = Space([*generator.variables, *phi], roles, models.device)
+    space = Space(stepped([*generator.variables, *phi], cell.steps), roles, models.device)
     terms = [(models.get(spec), weight) for spec, weight in method.loss.terms]
     hard = cell.mask_scoring == "hard"
     objective = CellObjective(
@@ -162,14 +163,14 @@ def prepare(task: Task, models: Models) -> Setting:
     mean, std = space.mean, space.std
     std = space.fill(dict.fromkeys((variable.name for variable in phi), 0.0), std)
     rng = np.random.Generator(np.random.Philox(stream(cell.seed, "init")))
-    forwards = 0
-    for variable, spec in method.init.parts:
-        init = models.get(spec)
-        init.class_id = class_index(cell.image.class_name, tuple(generator.classes))
-        given = init.distribution(target.clone(), mask.clone(), generator, rng)
-        mean, std = _with(space, _spoken(given, variable, spec.name), mean, std, spec.name)
-        forwards += bool(init.weights)
-    return Setting(generator, objective, space, mean, std, forwards, truth)
+    class_id = class_index(cell.image.class_name, tuple(generator.classes))
+    inits = [(variable, spec.name, models.get(spec)) for variable, spec in method.init.parts]
+    start = Start(space, mean, std)
+    for variable, name, init in in_order(inits):
+        init.class_id, init.given = class_id, start.given
+        start.take(init.distribution(target.clone(), mask.clone(), generator, rng), variable, name)
+    forwards = sum(bool(init.weights) for _, _, init in inits)
+    return Setting(generator, objective, space, start.mean, start.std, forwards, truth)
 
 
 def target_tensors(task: Task, size: tuple[int, int], device: str) -> tuple[Tensor, Tensor]:
@@ -184,26 +185,6 @@ def target_tensors(task: Task, size: tuple[int, int], device: str) -> tuple[Tens
         return target.to(device), torch.ones(1, 1, *size, device=device)
     mask = torch.from_numpy(np.array(fit(task.mask, size), dtype=np.float32))[None, None]
     return target.to(device), mask.to(device)
-
-
-def _spoken(given: Mapping[str, Any], variable: str, name: str) -> Mapping[str, Any]:
-    """What an init says of the variable that the suite asks it about; all, of the class."""
-    if variable == CLASS:
-        return given
-    if variable not in given:
-        raise Skip(f"init '{name}' says nothing of '{variable}', but of {', '.join(given)}")
-    return {variable: given[variable]}
-
-
-def _with(
-    space: Space, given: Mapping[str, Any], mean: Tensor, std: Tensor, name: str
-) -> tuple[Tensor, Tensor]:
-    unknown = [variable for variable in given if variable not in space.slices]
-    if unknown:
-        raise Skip(f"init '{name}' speaks of '{unknown[0]}', which the generator does not have")
-    means = {variable: pair[0] for variable, pair in given.items()}
-    deviations = {variable: pair[1] for variable, pair in given.items()}
-    return space.fill(means, mean), space.fill(deviations, std)
 
 
 def _transform(cell: Cell, generator: Generator, truth: Truth, models: Models) -> Transform | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -23,7 +23,8 @@ from p2lbench.plugins import Plugins
 from p2lbench.rules import Rules, check_effect
 from p2lbench.space import Role
 from p2lbench.spec import AXES, InitMap, Method, Named, Protocol, Spec, TransformChain, WeightedLoss
-from p2lbench.suitefile import Written, find, shipped, validated
+from p2lbench.steps import Step, Steps
+from p2lbench.suitefile import Written, WrittenStep, find, shipped, validated
 from p2lbench.truth import read_truth
 from p2lbench.tuning.entries import entries
 from p2lbench.tuning.spaces import Asked, read_spaces
@@ -68,6 +69,7 @@ class Suite:
     seed: int
     plugin_files: tuple[Path, ...]
     roles: tuple[tuple[str, Role], ...]
+    steps: Steps
     mask_scoring: Literal["soft", "hard"] | None
     background: float
     tune: Mapping[str, Asked]
@@ -77,6 +79,10 @@ class Suite:
     exclude: tuple[Mapping[str, str], ...]
     include: tuple[Method, ...]
     without_init: frozenset[str] = frozenset()
+
+
+def _step(written: float | WrittenStep) -> Step:
+    return Step(written) if isinstance(written, float) else Step(written.relative, relative=True)
 
 
 LoadPlugins = Callable[[Sequence[Path]], Plugins]
@@ -127,6 +133,7 @@ def load(
         seed=written.seed,
         plugin_files=files,
         roles=tuple(sorted(written.roles.items())),
+        steps=tuple((name, _step(step)) for name, step in sorted(written.steps.items())),
         mask_scoring=written.mask_scoring,
         background=written.background,
         tuned_on=written.tuned_on,
@@ -227,7 +234,8 @@ class _Reader:
         checks = ImageChecks(images, self._generators(), self.registry, self.problems)
         checks.classes(self._read("inits"), without_init)
         checks.masks()
-        self._check_roles()
+        self._check_named("roles", self.written.roles)
+        self._check_named("steps", self.written.steps)
         self._check_tuned_on()
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
@@ -347,13 +355,13 @@ class _Reader:
             place = self.document.place("tuned_on")
             self.problems.add(UserError(f"{message} Metrics: {', '.join(known)}", place))
 
-    def _check_roles(self) -> None:
-        """Roles name variables of the generators."""
-        known = [] if "roles" in self.bad else self._variables()
-        for name in self.written.roles if known else ():
+    def _check_named(self, key: str, names: Iterable[str]) -> None:
+        """Roles and steps name variables of the generators."""
+        known = [] if key in self.bad else self._variables()
+        for name in names if known else ():
             if name not in known:
                 message = f"no generator has a variable '{name}'.{did_you_mean(name, known)}"
-                place = self.document.place("roles", name, key=True)
+                place = self.document.place(key, name, key=True)
                 self.problems.add(UserError(f"{message} Variables: {', '.join(known)}", place))
 
     def _check_variables(self, include: Sequence[Method]) -> None:

@@ -38,6 +38,11 @@ class WrittenBudget(BaseModel):
     protocol: Protocol = "paper"
 
 
+class WrittenStep(BaseModel):
+    model_config = STRICT
+    relative: Positive
+
+
 class Written(BaseModel):
     """The keys of a suite file; what stands on its axes is read by `axes`."""
 
@@ -58,6 +63,7 @@ class Written(BaseModel):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     plugins: list[str] = []
     roles: dict[str, Role] = {}
+    steps: dict[str, Positive | WrittenStep] = {}
     mask_scoring: Literal["soft", "hard"] | None = None
     background: Share = BACKGROUND
     tune: dict[str, dict[str, Any] | None] = {}

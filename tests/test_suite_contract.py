@@ -49,6 +49,7 @@ threads: 1
 seed: 0
 plugins: [my_optimizer.py]
 roles: {c: gradient}
+steps: {z: 0.1, c: {relative: 0.01}}
 mask_scoring: hard
 baseline: adam
 exclude: [{transforms: none, optimizers: lbfgs}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ class Init(ABC):
     """Where a search starts: a distribution for each variable it speaks of.
 
     `class_id`: the target's class as the suite gives it, set before `distribution` is called; None
-    if it has none. `needs_class`: a suite whose images have no class is refused. `weights`: names
-    in the weights catalogue.
+    if it has none. `given`: what the row's inits before this one said, set as well; the class init
+    is always the first. `needs_class`: a suite whose images have no class is refused. `weights`:
+    names in the weights catalogue.
     """
 
     class_id: int | None = None
+    given: Distribution = MappingProxyType({})
     needs_class: bool = False
     weights: tuple[str, ...] = ()
 

@@ -1,8 +1,9 @@
-"""Inits of the class vector (paper, section 3.4: c0 = W · onehot of the predicted class)."""
+"""Inits of the class vector (paper, section 3.4 and Table 2: c0 = W · onehot of some class)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from math import exp, lgamma, sqrt
+from typing import TYPE_CHECKING, Any, Literal
 
 from p2lbench.errors import Skip
 from p2lbench.inits.base import Distribution, Init
@@ -56,6 +57,55 @@ class Predicted(Init):
                 f"the generator {len(generator.classes)}"
             )
         return {"c": (class_vector(generator, int(logits.argmax())), 0.0)}
+
+
+class RandomClass(Init):
+    """A class drawn for the cell, the same one for all its candidates; repeats draw others."""
+
+    def distribution(
+        self, target: Tensor, mask: Tensor, generator: Generator, rng: np.random.Generator
+    ) -> Distribution:
+        drawn = int(rng.integers(_count(generator)))
+        return {"c": (class_vector(generator, drawn), 0.0)}
+
+
+class RandomGaussian(Init):
+    """A normal class vector around 0 for each candidate, whatever the classes' vectors are."""
+
+    def __init__(self, norm: Literal["drawn", "matched"] = "drawn") -> None:
+        """`norm`: `drawn`, N(0, I) as in the paper; `matched`, N(0, s² I), where s makes the
+        expected length the mean length of the generator's class vectors."""
+        self.norm = norm
+
+    def distribution(
+        self, target: Tensor, mask: Tensor, generator: Generator, rng: np.random.Generator
+    ) -> Distribution:
+        import torch
+
+        vectors = generator.embed(torch.arange(_count(generator)))
+        mean = torch.zeros_like(vectors[0])
+        if self.norm == "drawn":
+            return {"c": (mean, 1.0)}
+        length = float(vectors.flatten(1).norm(dim=1).mean())
+        return {"c": (mean, length / normal_length(mean.numel()))}
+
+
+def normal_length(dim: int) -> float:
+    """The expected length of a draw from N(0, I) in `dim` dimensions: the chi distribution's."""
+    return sqrt(2) * exp(lgamma((dim + 1) / 2) - lgamma(dim / 2))
+
+
+def _count(generator: Generator) -> int:
+    """How many classes there are to draw from.
+
+    Raises:
+        Skip: the generator has no classes, or does not say which.
+    """
+    if not generator.conditional:
+        raise Skip("the generator has no classes")
+    if not generator.classes:
+        raise Skip("the generator does not name its classes")
+    return len(generator.classes)
 
 
 def class_vector(generator: Generator, class_id: int) -> Tensor:

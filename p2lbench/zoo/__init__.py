@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from pytorch_pretrained_biggan import BigGAN
 
     from p2lbench.zoo.classifiers import Classifier
+    from p2lbench.zoo.encoder import Encoder
 
-NAMES = ("biggan-fmnist", "percep-fmnist", "percep-fmnist-heldout")
+CLASSIFIERS = ("percep-fmnist", "percep-fmnist-heldout")
+ENCODERS = ("encoder-fmnist",)
+NAMES = ("biggan-fmnist", *CLASSIFIERS, *ENCODERS)
 
 
 def folder(name: str) -> Path:
@@ -67,5 +70,19 @@ def load_classifier(name: str) -> Classifier:
     if name not in ARCHITECTURES:
         raise ValueError(f"no embedded classifier {name!r}; there are {', '.join(ARCHITECTURES)}")
     model = blank(name)
+    model.load_state_dict(load_file(weights(name)), strict=True)
+    return model.eval().requires_grad_(False)
+
+
+def load_encoder(name: str) -> Encoder:
+    """`encoder-fmnist`, of `biggan-fmnist`, in eval mode, its weights frozen and in float32."""
+    from safetensors.torch import load_file
+
+    from p2lbench.zoo.encoder import blank
+
+    if name not in ENCODERS:
+        raise ValueError(f"no embedded encoder {name!r}; there are {', '.join(ENCODERS)}")
+    model = blank()
+    # Stored as float16; load_state_dict converts to the parameters' own type.
     model.load_state_dict(load_file(weights(name)), strict=True)
     return model.eval().requires_grad_(False)

@@ -16,6 +16,9 @@ Trained on the first 55,000 training photos. **Not** trained on the 10,000 test 
 last {fmnist.TUNE_PHOTOS:,} training photos (indices 55,000 to 59,999), the source of the `tune`
 split. Nothing was chosen by the test photos."""
 
+STARTS = ("encoder", "encoder with noise", "z = 0", "random z")
+METRICS = ("l1", "percep-fmnist", "percep-fmnist-heldout")
+
 LICENCE = "Weights: MIT, as p2lbench. Data: MIT, Zalando SE 2017."
 
 CLASSIFIER = """\
@@ -137,9 +140,58 @@ that of the test photos.
 {licence}
 """
 
+ENCODER = """\
+# encoder-fmnist
+
+A small convolutional encoder of `biggan-fmnist`: from an image and its class vector to the z that
+would make it. The class enters through conditional batch norm, as scales and shifts that are linear
+in the class vector. It is the init `encoder`. Stored as float16, used as float32.
+
+## Data
+Samples of `biggan-fmnist` alone, at truncation 1, as many of each class, z ~ N(0, 1) cut to
+[-2, 2], rounded to 8 bits of grey as in a file. No photo was used. The generator learnt from
+Fashion-MNIST's training photos; see its card.
+
+## Training
+`python -m p2lbench.zoo.train_encoder --out DIR --shards {shards} --epochs {epochs}{flags}`: mean
+squared error of z; {samples:,} samples, seen {seen} times each; seeds {seed} (weights, order) and
+{seed} to {last_seed} (samples, {shard:,} each); batch {batch}, AdamW with cosine decay from {lr}.
+{minutes:.0f} minutes of learning on one core of a shared machine, and about half as long to draw
+the samples. Then `python -m p2lbench.zoo.export encoder-fmnist DIR/checkpoint.pt` and
+`python -m p2lbench.zoo.measure encoder-fmnist`. Its length was set by the time there was.
+
+## Figures
+{parameters:,} parameters, {megabytes:.2f} MB, SHA-256 `{sha256}`.
+
+On {drawn:,} samples that it was not trained on (seed {measure_seed}): mean squared error of z
+{mse:.4f}, where guessing 0 makes {mse_of_zero:.4f}. It explains {mean_r2:.1%} of the variance of z;
+of single coordinates {least_r2:.1%} to {most_r2:.1%}.
+
+Mean error of G(z, c) against the image, c of the true class:
+
+| images | z | l1 | percep-fmnist | percep-fmnist-heldout |
+|---|---|---|---|---|
+{rows}
+
+Samples: the {drawn:,} above. Test photos: the first {each:,} of each class. The noise has the
+variance 0.5, as the init adds it by default.
+
+## Limits
+- It knows `biggan-fmnist` alone, and sees images as grey.
+- The squared error makes it cautious: what it cannot tell from the image it guesses near 0, so that
+  its z are shorter than the generator's.
+- It was trained with the ten classes' vectors. What it makes of others is untested.
+- It has never seen a photo; on photos it does worse than on samples.
+
+## Licence
+Weights: MIT, as p2lbench. The generator's data: MIT, Zalando SE 2017.
+"""
+
 
 def render(name: str, figures: dict[str, Any]) -> str:
     """The text of a model's CARD.md from its figures.json."""
+    if name == "encoder-fmnist":
+        return _encoder(figures)
     return _biggan(figures) if name == "biggan-fmnist" else _classifier(name, figures)
 
 
@@ -180,6 +232,38 @@ def _biggan(figures: dict[str, Any]) -> str:
         floor_heldout=figures["floor"]["percep-fmnist-heldout"]["frechet"],
         by_class=_by_class(full["share_by_class"]),
     )
+
+
+def _encoder(figures: dict[str, Any]) -> str:
+    training, r2 = figures["training"], figures["r2"]
+    settings = training["settings"]
+    return ENCODER.format(
+        **_common(figures),
+        **{key: settings[key] for key in ("shards", "epochs", "seed", "batch", "lr")},
+        seen=training["epochs"],
+        last_seed=settings["seed"] + settings["shards"] - 1,
+        samples=training["samples"],
+        shard=training["samples"] // settings["shards"],
+        minutes=training["seconds"] / 60,
+        drawn=figures["samples"],
+        each=figures["photos"] // len(fmnist.CLASSES),
+        measure_seed=figures["seed"],
+        mse=figures["mse"],
+        mse_of_zero=figures["mse_of_zero"],
+        mean_r2=sum(r2) / len(r2),
+        least_r2=min(r2),
+        most_r2=max(r2),
+        rows="\n".join(_starts(figures)),
+    )
+
+
+def _starts(figures: dict[str, Any]) -> list[str]:
+    return [
+        f"| {images} | {start} | {' | '.join(f'{errors[name]:.4f}' for name in METRICS)} |"
+        for images, key in (("samples", "on_samples"), ("test photos", "on_photos"))
+        for start in STARTS
+        for errors in [figures[key][start]]
+    ]
 
 
 def _common(figures: dict[str, Any]) -> dict[str, Any]:

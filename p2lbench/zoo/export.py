@@ -28,6 +28,14 @@ def export_classifier(state: dict[str, Any], out: Path) -> None:
     _write(state["model"], facts, out)
 
 
+def export_encoder(state: dict[str, Any], out: Path) -> None:
+    """Write the encoder's weights, in half precision, from what its training saved."""
+    facts = {"settings": state["settings"], "epochs": state["epoch"], "seconds": state["seconds"]}
+    facts |= {"samples": state["samples"]}
+    halves = {k: v.half() if v.is_floating_point() else v for k, v in state["model"].items()}
+    _write(halves, facts, out)
+
+
 def export_biggan(state: dict[str, Any], out: Path, samples: int = STATISTICS_SAMPLES) -> None:
     """Write the averaged generator with converged spectral norms and standing statistics."""
     config = state["settings"]["config"]
@@ -81,6 +89,8 @@ def main(arguments: list[str] | None = None) -> None:
     out = options.out or zoo.folder(options.name)
     if options.name == "biggan-fmnist":
         export_biggan(state, out, options.samples)
+    elif options.name in zoo.ENCODERS:
+        export_encoder(state, out)
     else:
         export_classifier(state, out)
 

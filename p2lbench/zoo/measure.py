@@ -1,7 +1,8 @@
 """Measure the embedded models and write their cards: `python -m p2lbench.zoo.measure [NAME...]`.
 
 Writes figures.json and, from it alone, CARD.md beside the weights; for the generator also
-samples.png. Needs Fashion-MNIST; the generator's figures need the weights of both classifiers.
+samples.png. Needs Fashion-MNIST; the generator's figures need the weights of both classifiers, and
+the encoder's those of all three.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from p2lbench.zoo import biggan, fmnist
 from p2lbench.zoo.cards import render
 from p2lbench.zoo.classifiers import Classifier
 from p2lbench.zoo.export import training_facts
+from p2lbench.zoo.measure_encoder import measure_encoder
 from p2lbench.zoo.train_classifier import accuracy
 
 SEED = 2_000
@@ -33,6 +35,7 @@ SAMPLES = 10_000
 TRUNCATIONS = (1.0, 0.5)
 CHUNK = 500
 SHEET_COLUMNS = 12
+ENCODED = 2_000  # test photos for the encoder
 
 Features = NDArray[np.float64]
 
@@ -59,7 +62,7 @@ def measure_biggan(data: str | None = None, samples: int = SAMPLES) -> dict[str,
     that of the test photos (below 1 the samples vary less than photos do).
     """
     model = zoo.load_biggan_fmnist()
-    judges = {name: zoo.load_classifier(name) for name in zoo.NAMES[1:]}
+    judges = {name: zoo.load_classifier(name) for name in zoo.CLASSIFIERS}
     test = fmnist.load("test", data)
     train = _balanced(fmnist.load("train", data), samples)
     photos = {
@@ -221,6 +224,9 @@ def main(arguments: list[str] | None = None) -> None:
         if name == "biggan-fmnist":
             figures = measure_biggan(options.data)
             sample_sheet(zoo.load_biggan_fmnist()).save(out / "samples.png", optimize=True)
+        elif name in zoo.ENCODERS:
+            photos = _balanced(fmnist.load("test", options.data), ENCODED)
+            figures = _identity(name, zoo.load_encoder(name)) | measure_encoder(photos)
         else:
             figures = measure_classifier(name, options.data)
         write(name, figures, out)

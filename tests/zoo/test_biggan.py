@@ -67,7 +67,7 @@ def test_points_of_a_class_differ(generator: BigGAN) -> None:
     assert (torch.cdist(images, images) + 1e3 * torch.eye(8)).min() > 1.0
 
 
-@pytest.mark.parametrize("judge", zoo.NAMES[1:])
+@pytest.mark.parametrize("judge", zoo.CLASSIFIERS)
 def test_samples_are_of_the_class_asked_for(generator: BigGAN, judge: str) -> None:
     labels = biggan.balanced_labels(200, 10)
     guesses = zoo.load_classifier(judge)(sample(generator, labels, 1.0)).argmax(dim=1)

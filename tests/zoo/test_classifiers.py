@@ -11,7 +11,7 @@ from p2lbench import zoo
 from p2lbench.zoo import fmnist
 from p2lbench.zoo.train_classifier import accuracy
 
-NAMES = zoo.NAMES[1:]
+NAMES = zoo.CLASSIFIERS
 
 
 @pytest.mark.parametrize("name", NAMES)

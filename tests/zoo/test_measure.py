@@ -43,7 +43,7 @@ def test_generator_is_measured_against_photos_and_their_floor(
     few = measure._balanced(photos, 200)
     monkeypatch.setattr(fmnist, "load", lambda part, path: few)
     figures = measure.measure_biggan(samples=200)
-    for judge in zoo.NAMES[1:]:
+    for judge in zoo.CLASSIFIERS:
         assert figures["floor"][judge]["frechet"] == pytest.approx(0, abs=1e-6)
         seen = {t: figures["truncations"][t][judge] for t in ("1.0", "0.5")}
         assert seen["1.0"]["frechet"] > 0.1
