@@ -1,6 +1,7 @@
-"""Remake the README's pictures from a finished quickstart.
+"""Remake the README's pictures from finished runs.
 
 p2lbench run quickstart && python docs/pictures.py results/quickstart
+p2lbench run table1 && python docs/pictures.py results/table1
 """
 
 from __future__ import annotations
@@ -8,25 +9,52 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from p2lbench import leaderboard
+from p2lbench import leaderboard, suite
+from p2lbench.cli.run import target
+from p2lbench.report.figures import draw_grid
 from p2lbench.report.terminal import LeaderboardView
 from p2lbench.store import Store
 
 IMAGES = Path(__file__).parent / "images"
 
 
-def main(folder: Path) -> None:
-    IMAGES.mkdir(exist_ok=True)
+# What the README shows of Table 1: (transform, optimizer), and photos.
+METHODS = (("none", "adam"), ("spatial+color", "adam"), ("none", "basincma"))
+METHODS += (("spatial+color", "basincma"),)
+PHOTOS = ("dress-1001", "sneaker-1010", "shirt-1004")
+
+
+def quickstart(folder: Path) -> None:
+    """The grid, the curves, and the leaderboard as a terminal shows it."""
     for name in ("grid", "curves"):
         shutil.copy(folder / f"{name}.png", IMAGES / f"quickstart-{name}.png")
     console = Console(record=True, width=102, file=io.StringIO(), force_terminal=True)
     with Store.open_read(folder) as store:
         console.print(LeaderboardView(leaderboard.load(store)))
     console.save_svg(str(IMAGES / "quickstart-leaderboard.svg"), title="p2lbench run quickstart")
+
+
+def off_centre(folder: Path) -> None:
+    """Plain Adam and the paper's full method on photos whose object is off the centre."""
+    images, _ = suite.load("table1")
+    targets = {image.name: target(image) for image in images.images if image.name in PHOTOS}
+    with Store.open_read(folder) as store:
+        board = leaderboard.load(store)
+        rows = [r for r in board.rows if (r.labels[2], r.labels[4]) in METHODS]
+        rows = [row for row in rows if row.labels[3] == "ground-truth"]
+        few = replace(board, rows=tuple(rows))
+        draw_grid(IMAGES / "off-centre.png", store, few, targets)
+
+
+def main(folder: Path) -> None:
+    """Those of the suite that the folder is of."""
+    IMAGES.mkdir(exist_ok=True)
+    {"quickstart": quickstart, "table1": off_centre}[folder.name](folder)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
     with log().status("drawing …") if not quiet else nullcontext():
         with Store.open_read(folder) as store:
             board = leaderboard.load(store)
-            targets = {image.name: _target(image) for image in suite.images}
+            targets = {image.name: target(image) for image in suite.images}
             grid = figures.draw_grid(folder / "grid.png", store, board, targets)
             curves = figures.draw_curves(folder / "curves.png", store, board)
         with explained(folder):
@@ -173,7 +173,8 @@ def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
     return {"grid": grid, "curves": curves}
 
 
-def _target(image: Image) -> Target:
+def target(image: Image) -> Target:
+    """What a suite's image looks like, and its class."""
     from p2lbench.images import read_image
     from p2lbench.report.figures import Target
 
