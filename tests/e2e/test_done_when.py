@@ -211,7 +211,7 @@ def test_leaderboard_json_has_the_keys_of_the_contract(store: Path) -> None:
     for row in document["rows"]:
         axes = {"generator", "loss", "transform", "init", "optimizer"}
         assert set(row) == axes | {
-            "settings",
+            *("settings", "diagnostics"),
             *("images", "mean", "best", "selected", "ci", "frames"),
             *("passes", "seconds", "missing", "notes"),
         }
