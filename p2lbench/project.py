@@ -266,6 +266,8 @@ def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
     # Never more than half of what there is: the latents are what the method is about.
     left = problem.remaining
     result = problem.run(stage, roles=roles, passes=left.passes / 2, seconds=left.seconds / 2)
+    if problem.remaining.passes == left.passes < inf:
+        problem.note("its transform was not searched: half of the budget pays for no draw")
     start, phi = problem.start, problem.space.slices[PHI]
     start[:, phi] = result.points[:, phi]
     return start
@@ -279,12 +281,9 @@ def _loaded(spec: Spec, models: Models) -> Optimizer:
 
 def _warm_up(setting: Setting, models: Models) -> None:
     """One uncounted gradient per generator and loss, so that no cell pays for the first call."""
-    import torch
-
     key = f"{id(setting.generator)}/{[id(loss) for loss, _ in setting.objective.terms]}"
     if key not in models.warm:
-        x = setting.mean[None].clone().requires_grad_(True)
-        torch.autograd.grad(setting.objective.aligned(x).sum(), x)
+        setting.objective.warm_up(setting.mean[None].clone())
         models.warm.add(key)
 
 

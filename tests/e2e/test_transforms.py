@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from e2e.kit import PHOTOS, called, ran_inline, records, written
+from e2e.kit import PHOTOS, called, ran_inline, records, tasks, timeless, written
 from safetensors.torch import load
 
 from p2lbench.leaderboard import load as load_board
+from p2lbench.project import run_cell
 from p2lbench.record import Record
 from p2lbench.report.formats import render
 from p2lbench.store import Store
@@ -249,3 +250,18 @@ def test_what_diagnostics_do_to_points_does_not_reach_the_store(tmp_path: Path) 
     outcome, _ = ran_inline(written(tmp_path, BROKEN, images=[TRUE], **keys))
     found = {key[2]: record for key, record in records(outcome.folder).items()}
     assert phi(found["careless"]).tolist() == phi(found["spatial"]).tolist()
+
+
+def test_a_search_that_the_budget_does_not_pay_for_is_said(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"transforms": ["spatial"], "budget": {"passes": 100}}
+    note = "its transform was not searched: half of the budget pays for no draw"
+    assert ran(tmp_path, **keys)["spatial"].notes == (note,)
+    assert ran(tmp_path, **{**keys, "transforms": [{"spatial": SEARCH}]})["spatial"].notes == ()
+
+
+def test_the_ledger_does_not_depend_on_which_cell_a_worker_runs_first(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"optimizers": [{"adam": {"steps": 1}}], "images": [MASKED]}
+    _, _, models, (task,) = tasks(written(tmp_path, transforms=[{"rotation": SEARCH}], **keys))
+    first, second = (run_cell(task, models) for _ in range(2))
+    assert first.status == "ok"
+    assert timeless(first)["ledger"] == timeless(second)["ledger"]
