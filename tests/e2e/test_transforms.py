@@ -265,3 +265,15 @@ def test_the_ledger_does_not_depend_on_which_cell_a_worker_runs_first(tmp_path: 
     first, second = (run_cell(task, models) for _ in range(2))
     assert first.status == "ok"
     assert timeless(first)["ledger"] == timeless(second)["ledger"]
+
+
+def test_one_photo_has_one_truth(tmp_path: Path) -> None:
+    (tmp_path / "copy.png").write_bytes(Path(PHOTO).read_bytes())
+    copy = {**TRUE, "file": "copy.png"}
+    other = {**copy, "truth": {"spatial": [1, 1, 0.5, 0]}}
+    done = called("validate", written(tmp_path, images=[TRUE, other]))
+    assert done.code == 2
+    assert "'copy' has the pixels and the mask of 'bag-126', but another truth" in done.err
+    assert called("validate", written(tmp_path, images=[TRUE, copy])).code == 0
+    masked = {**other, "mask": {"box": [4, 8, 20, 20]}}
+    assert called("validate", written(tmp_path, images=[TRUE, masked])).code == 0
