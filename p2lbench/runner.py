@@ -99,7 +99,7 @@ def run(
     cells = list(islice(plan.cells(), limit))
     keys = metric_keys(suite, registry)
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
-        wanted = {cell.id: {**keys, TRUTH: _truth(cell.image)} for cell in cells}
+        wanted = {cell.id: {**keys, TRUTH: _truth(cell.image, registry)} for cell in cells}
         store.set_plan(row for row in plan.rows() if row.cell in wanted)
         _describe(store, plan, registry)
         standing = {} if fresh else _standing(store, wanted)
@@ -209,9 +209,14 @@ def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
     }
 
 
-def _truth(image: Image) -> str:
+def _truth(image: Image, registry: Registry) -> str:
     """Hash of what decides the diagnostics beside the cell: the image's true transforms."""
-    return digest([[spec.plain(), list(phi)] for spec, phi in image.truth])
+    return digest(
+        [
+            [spec.plain(), list(phi), vars(registry.find(spec.kind, spec.name)[0].origin)]
+            for spec, phi in image.truth
+        ]
+    )
 
 
 def _hash(name: str) -> str | None:

@@ -277,3 +277,29 @@ def test_one_photo_has_one_truth(tmp_path: Path) -> None:
     assert called("validate", written(tmp_path, images=[TRUE, copy])).code == 0
     masked = {**other, "mask": {"box": [4, 8, 20, 20]}}
     assert called("validate", written(tmp_path, images=[TRUE, masked])).code == 0
+
+
+MOVING = """
+from p2lbench.api import hookimpl
+from p2lbench.transforms.projective import Rotation
+
+class Moving(Rotation):
+    def positions(self, points, phi, size):
+        return points + {by}
+
+@hookimpl
+def register_transforms(register):
+    register("moving", Moving)
+"""
+
+
+def test_a_true_transform_whose_code_changed_is_asked_anew(tmp_path: Path) -> None:
+    image = {**MASKED, "truth": {"moving": [5]}}
+    cells = []
+    for by in (0.0, 0.5):
+        suite = written(tmp_path, MOVING.format(by=by), images=[image], optimizers=["none"])
+        _, found = ran_inline(suite)
+        cells.append(found["none"])
+    assert cells[0].cell == cells[1].cell
+    assert cells[0].diagnostics["placement"] == pytest.approx([0, 0], abs=1e-5)
+    assert cells[1].diagnostics["placement"][0] > 1  # type: ignore[operator]
