@@ -128,3 +128,11 @@ def test_a_class_is_told_only_where_it_is_in_the_cells_id(tmp_path: Path) -> Non
     keys: dict[str, Any] = {"inits": ["numbered"], "optimizers": ["none"], "images": [photo]}
     _, found = ran_inline(written(tmp_path, NUMBERED, **keys))
     assert load(found["none"].latents)["z"].eq(-1).all()
+
+
+def test_what_is_given_comes_in_the_order_in_which_it_was_said() -> None:
+    names = "hgfedcba"
+    space = Space([Variable(name, (1,)) for name in sorted(names)])
+    start = Start(space, space.mean, space.std)
+    start.take({name: (0.0, 0.0) for name in names}, "class", "some")
+    assert list(start.given) == list(names)
