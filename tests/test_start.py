@@ -134,5 +134,5 @@ def test_what_is_given_comes_in_the_order_in_which_it_was_said() -> None:
     names = "hgfedcba"
     space = Space([Variable(name, (1,)) for name in sorted(names)])
     start = Start(space, space.mean, space.std)
-    start.take({name: (0.0, 0.0) for name in names}, "class", "some")
+    start.take(dict.fromkeys(names, (0.0, 0.0)), "class", "some")
     assert list(start.given) == list(names)
