@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -53,7 +54,7 @@ def main(folder: Path, commit: str) -> None:
 
 
 def _sets(overrides: list[str]) -> list[str]:
-    return [f"--set '{text}'" for text in overrides]
+    return [f"--set {shlex.quote(text)}" for text in overrides]
 
 
 def _head() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -234,8 +234,6 @@ class _Reader:
         checks = ImageChecks(images, self._generators(), self.registry, self.problems)
         checks.classes(self._read("inits"), without_init)
         checks.masks()
-        self._check_named("roles", self.written.roles)
-        self._check_named("steps", self.written.steps)
         self._check_tuned_on()
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
@@ -355,20 +353,15 @@ class _Reader:
             place = self.document.place("tuned_on")
             self.problems.add(UserError(f"{message} Metrics: {', '.join(known)}", place))
 
-    def _check_named(self, key: str, names: Iterable[str]) -> None:
-        """Roles and steps name variables of the generators."""
-        known = [] if key in self.bad else self._variables()
-        for name in names if known else ():
-            if name not in known:
-                message = f"no generator has a variable '{name}'.{did_you_mean(name, known)}"
-                place = self.document.place(key, name, key=True)
-                self.problems.add(UserError(f"{message} Variables: {', '.join(known)}", place))
-
     def _check_variables(self, include: Sequence[Method]) -> None:
-        """Optimizers may name variables, too, wherever they stand in the suite."""
+        """Roles and steps name variables; optimizers may, too, wherever they stand in the suite."""
         if not (known := self._variables()):
             return
         names = Variables(known, self.registry, self.problems)
+        if "roles" not in self.bad:
+            names.check_roles(self.written.roles, self.document.within("roles"))
+        if "steps" not in self.bad:
+            names.check_names(self.written.steps, self.document.within("steps"))
         for i, row in enumerate(() if "optimizers" in self.bad else self._read("optimizers")):
             names.check(row.spec, self.document.within("optimizers", i))
         for i, row in enumerate(() if "transforms" in self.bad else self._read("transforms")):
