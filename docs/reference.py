@@ -1,6 +1,6 @@
 """Keep a finished run's leaderboard in results/reference, with the command and what it cost.
 
-p2lbench run table1 && python docs/reference.py results/table1 --commit $(git rev-parse --short HEAD)
+p2lbench run table1 && python docs/reference.py results/table1 --commit $(git rev-parse HEAD)
 """
 
 from __future__ import annotations
