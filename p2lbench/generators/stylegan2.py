@@ -115,15 +115,15 @@ class StyleGAN2(Generator):
         return images[:, :, top : top + height, left : left + width]
 
     def _ws(self, latents: dict[str, Tensor]) -> Tensor:
-        network = self._network
         if self.space == "w+":
             return latents["w"]
-        if self.space == "w":
-            w = latents["w"]
-        else:
-            w = network.mapping(latents["z"], latents.get("c"))
-            w = network.w_mean + self.truncation * (w - network.w_mean)
-        return w[:, None].expand(-1, network.config.num_ws, -1)
+        w = latents["w"] if self.space == "w" else self._truncated(latents)
+        return w[:, None].expand(-1, self._network.config.num_ws, -1)
+
+    def _truncated(self, latents: dict[str, Tensor]) -> Tensor:
+        w: Tensor = self._network.mapping(latents["z"], latents.get("c"))
+        mean: Tensor = self._network.w_mean
+        return mean + self.truncation * (w - mean)
 
 
 def _config(name: str) -> Config | None:

@@ -35,7 +35,7 @@ class Config:
 
     @property
     def num_ws(self) -> int:
-        """How many w the synthesis takes: one for each convolution, and one for the last colours."""
+        """How many w the synthesis takes: one per convolution, and one for the last colours."""
         return 2 * len(self.resolutions)
 
     @property
@@ -62,7 +62,7 @@ def read_config(path: Path) -> Config:
 
 
 def header(path: Path) -> dict[str, dict[str, str]]:
-    """A safetensors header: 8 bytes for its length, then JSON. Empty if the file is no such thing."""
+    """A safetensors header: 8 bytes for its length, then JSON. Empty if it is no such file."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > _LARGEST_HEADER:

@@ -1,4 +1,4 @@
-"""StyleGAN2's tensors under one set of names, that of NVIDIA's stylegan2-ada-pytorch, all checked."""
+"""StyleGAN2's tensors, checked, under the names of NVIDIA's stylegan2-ada-pytorch."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """StyleGAN2's mapping and synthesis in plain PyTorch, for inference: weights are frozen.
 
-Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN" (modulated convolutions,
-section 2.2; skip architecture, section 4.1); conditional mapping and clamping of Karras et al. 2020,
-"Training Generative Adversarial Networks with Limited Data". Tensors have the names of the latter's
-published code. Learning-rate multipliers and equalised scales are folded in when a layer is made.
+Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN" (modulated
+convolutions, section 2.2; skip architecture, section 4.1); conditional mapping and clamping of
+Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data". Tensors have the
+names of the latter's published code. Learning-rate multipliers and equalised scales are folded in
+when a layer is made.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class Synthesis(nn.Module):
 
     def forward(self, ws: Tensor, noises: Sequence[Tensor] | None = None) -> Tensor:
         """ws (n, num_ws, w_dim), noises (1 or n, 1, s, s) by convolution → (n, 3, H, W)."""
-        given = noises or [None] * (1 + len(self.convolutions))
+        given: Sequence[Tensor | None] = noises or [None] * (1 + len(self.convolutions))
         x = self.const.expand(len(ws), -1, -1, -1)
         x = self.first(x, ws[:, 0], given[0])
         image: Tensor = self.colours[0](x, ws[:, 1])
@@ -160,7 +161,7 @@ def _normalised(x: Tensor) -> Tensor:
 
 
 def _smoothed(x: Tensor) -> Tensor:
-    """What a transposed convolution of stride 2 left, low-passed: (n, C, 2s+1, …) → (n, C, 2s, …)."""
+    """What a transposed convolution of stride 2 made, low-passed: sides 2s + 1 → 2s."""
     channels = x.shape[1]
     taps = x.new_tensor(_FILTER) / 4
     x = F.conv2d(x, taps.expand(channels, 1, 1, 4), padding=(0, 1), groups=channels)
