@@ -100,8 +100,9 @@ class StyleGAN2(Generator):
 
     def embed(self, class_ids: Tensor) -> Tensor:
         """(n,) → the label's embedding before it is normalised, (n, width)."""
-        vectors: Tensor = self._network.mapping.embed.weight.T[class_ids]
-        return vectors + self._network.mapping.embed.bias
+        layer = self._network.mapping.embed
+        vectors: Tensor = layer.weight.T[class_ids] + layer.bias
+        return vectors
 
     def forward(self, **latents: Tensor) -> Tensor:
         """z (n, z_dim) and c, or w (n, w_dim) or (n, num_ws, w_dim), and the noise images
