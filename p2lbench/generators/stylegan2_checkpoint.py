@@ -18,7 +18,7 @@ from torch import Tensor
 
 from p2lbench.errors import UserError
 from p2lbench.generators.stylegan2 import PRIOR_STD
-from p2lbench.generators.stylegan2_config import FORMAT, header, read_config
+from p2lbench.generators.stylegan2_config import FORMAT, metadata, read_config
 from p2lbench.generators.stylegan2_file import converted
 from p2lbench.weights import pickles
 from p2lbench.weights.pickles import Bad, Module, Stored
@@ -150,13 +150,13 @@ def _safetensors(path: Path) -> Checkpoint:
         state = load_file(path)
     except SafetensorError as error:
         raise Bad("it is no safetensors file") from error
-    metadata = header(path).get("__metadata__", {})
-    if metadata.get("format") == FORMAT:
+    texts = metadata(path)
+    if FORMAT in texts:
         config = read_config(path)
         state.pop(PRIOR_STD, None)
         return state, {"clamp": config.clamp, "mapping_rate": config.mapping_rate}
     try:
-        clamp = float(metadata["conv_clamp"]) if "conv_clamp" in metadata else None
+        clamp = float(texts["conv_clamp"]) if "conv_clamp" in texts else None
     except ValueError:
         raise Bad("its conv_clamp is no number") from None
     return state, {"clamp": clamp}

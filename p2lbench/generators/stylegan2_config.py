@@ -46,7 +46,8 @@ class Config:
 
     def metadata(self) -> dict[str, str]:
         """For a safetensors header."""
-        return {"format": FORMAT, "config": json.dumps(asdict(self))}
+        # One entry: safetensors writes several in an order that changes.
+        return {FORMAT: json.dumps(asdict(self))}
 
 
 def read_config(path: Path) -> Config:
@@ -55,14 +56,15 @@ def read_config(path: Path) -> Config:
     Raises:
         ValueError: it is none.
     """
-    found = header(path).get("__metadata__", {})
-    if found.get("format") != FORMAT:
+    written = metadata(path).get(FORMAT)
+    if written is None:
         raise ValueError("not a StyleGAN2 checkpoint that `p2lbench weights add` converted")
-    return Config(**json.loads(found["config"]))
+    return Config(**json.loads(written))
 
 
-def header(path: Path) -> dict[str, dict[str, str]]:
-    """A safetensors header: 8 bytes for its length, then JSON. Empty if it is no such file."""
+def metadata(path: Path) -> dict[str, str]:
+    """The texts in a safetensors header (8 bytes for its length, then JSON); empty if the file is
+    no such thing."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > _LARGEST_HEADER:
@@ -71,4 +73,5 @@ def header(path: Path) -> dict[str, dict[str, str]]:
             found = json.loads(file.read(length))
         except ValueError:
             return {}
-    return found if isinstance(found, dict) else {}
+    texts = found.get("__metadata__") if isinstance(found, dict) else None
+    return texts if isinstance(texts, dict) else {}
