@@ -46,8 +46,8 @@ def convert(path: Path) -> bytes:
     try:
         state, settings = reader(path)
         _check(state, size)
-        return converted(state, settings)
-    except (Bad, UserError) as error:
+        return converted(state, _checked(settings))
+    except (ValueError, UserError) as error:
         raise UserError(f"{path.name} cannot be used: {error}") from error
 
 
@@ -105,10 +105,16 @@ def _settings(modules: Mapping[str, Module]) -> dict[str, Any]:
             raise Bad(f"its {name} is not {wanted}, which is the only one that is supported")
     clamp = attribute("synthesis.b4.conv1.", "conv_clamp", None)
     rate = attribute("mapping.fc0.", "bias_gain", 0.01)
-    for number in (rate,) if clamp is None else (clamp, rate):
-        if type(number) not in (int, float) or not 0 < number < 1e6:
+    return {"clamp": clamp, "mapping_rate": rate}
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, float]:
+    """Those that are given, as numbers."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    for value in given.values():
+        if type(value) not in (int, float) or not 0 < value < 1e6:
             raise Bad("its clamp or its learning-rate multiplier is no number")
-    return {"clamp": None if clamp is None else float(clamp), "mapping_rate": float(rate)}
+    return {name: float(value) for name, value in given.items()}
 
 
 def _torch(path: Path) -> Checkpoint:

@@ -56,10 +56,14 @@ def read_config(path: Path) -> Config:
     Raises:
         ValueError: it is none.
     """
+    refusal = "not a StyleGAN2 checkpoint that `p2lbench weights add` converted"
     written = metadata(path).get(FORMAT)
     if written is None:
-        raise ValueError("not a StyleGAN2 checkpoint that `p2lbench weights add` converted")
-    return Config(**json.loads(written))
+        raise ValueError(refusal)
+    try:
+        return Config(**json.loads(written))
+    except (TypeError, ValueError) as error:
+        raise ValueError(refusal) from error
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -71,7 +75,7 @@ def metadata(path: Path) -> dict[str, str]:
             return {}
         try:
             found = json.loads(file.read(length))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     texts = found.get("__metadata__") if isinstance(found, dict) else None
     return texts if isinstance(texts, dict) else {}

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from p2lbench import weights
 from p2lbench.errors import UserError
 from p2lbench.generators.stylegan2 import StyleGAN2
+from p2lbench.generators.stylegan2_config import FORMAT
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 ADA = load_file(GOLDEN / "stylegan2_ada.safetensors")
@@ -110,6 +111,25 @@ def test_a_converted_file_can_be_brought_elsewhere(tmp_path: Path) -> None:
     first = weights.bring(tmp_path / "c.safetensors", "first")
     second = weights.bring(first.path, "second")
     assert second.path.read_bytes() == first.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"conv_clamp": "x"},
+        {"conv_clamp": "nan"},
+        {"conv_clamp": "-1"},
+        {FORMAT: "{"},
+        {FORMAT: '{"z_dim": 1}'},
+        {FORMAT: '{"x": 1}'},
+    ],
+)
+def test_odd_texts_in_a_safetensors_header_are_refused(
+    texts: dict[str, str], tmp_path: Path
+) -> None:
+    save_file(STATE, tmp_path / "c.safetensors", texts)
+    with pytest.raises(UserError, match=r"c\.safetensors cannot be used: "):
+        weights.bring(tmp_path / "c.safetensors")
 
 
 def test_the_hash_is_the_sources(faces: Path, folder: Path) -> None:
