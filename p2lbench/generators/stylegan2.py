@@ -18,7 +18,7 @@ _CLASS_STEP = 0.01  # in the same units: the class vector is to stay near a clas
 
 
 class StyleGAN2(Generator):
-    """A StyleGAN2 or StyleGAN2-ADA checkpoint, frozen, at any resolution. Images are not clamped.
+    """A StyleGAN2 or StyleGAN2-ADA checkpoint, frozen, at any resolution.
 
     Args:
         weights: its name, `p2lbench weights add FILE --as NAME`.
@@ -29,6 +29,7 @@ class StyleGAN2(Generator):
         truncation: draws w towards its mean, above 0 and at most 1; 1 does nothing. In w and w+ it
             narrows the prior, and nothing else.
         crop: [height, width] of the images' central part that has content; the rest is cut off.
+        clip: the network's values reach beyond [-1, 1]; they are clipped, or left as they are.
     """
 
     default_loss = {"l1": 1.0}  # noqa: RUF012 (never changed)
@@ -40,11 +41,13 @@ class StyleGAN2(Generator):
         noise: Literal["stored", "none", "variable"] = "stored",
         truncation: float = 1.0,
         crop: tuple[int, int] | None = None,
+        clip: bool = True,
     ) -> None:
         if not 0 < truncation <= 1:
             raise ValueError(f"truncation: expected above 0 and at most 1, got {truncation:g}")
         self.weights = (weights,)
-        self.space, self.noise, self.truncation, self.crop = space, noise, truncation, crop
+        self.space, self.noise, self.truncation = space, noise, truncation
+        self.crop, self.clip = crop, clip
         self._network: Any = None
         if (config := _config(weights)) is not None:
             self._describe(config)
@@ -106,14 +109,15 @@ class StyleGAN2(Generator):
 
     def forward(self, **latents: Tensor) -> Tensor:
         """z (n, z_dim) and c, or w (n, w_dim) or (n, num_ws, w_dim), and the noise images
-        (n, side, side), to images (n, 3, H, W) around [-1, 1]."""
+        (n, side, side), to images (n, 3, H, W) in [-1, 1], or around it if they are not clipped."""
         noises = [latents[f"noise_{i}"][:, None] for i in range(len(self._images))]
         if self.noise == "stored":
             noises = self._network.synthesis.stored
         images: Tensor = self._network.synthesis(self._ws(latents), noises or None)
         height, width = self.shape
         top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
-        return images[:, :, top : top + height, left : left + width]
+        images = images[:, :, top : top + height, left : left + width]
+        return images.clamp(-1, 1) if self.clip else images
 
     def _ws(self, latents: dict[str, Tensor]) -> Tensor:
         if self.space == "w+":

@@ -45,7 +45,8 @@ def _located(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def loaded(name: str = ADA, **options: Any) -> StyleGAN2:
-    generator = StyleGAN2(name, **options)
+    """Not clipped, as the published code leaves its images."""
+    generator = StyleGAN2(name, **{"clip": False, **options})
     generator.load("cpu")
     return generator
 
@@ -167,6 +168,14 @@ def test_a_crop_is_the_middle():
     z = VALUES[ADA]["in.z"]
     assert (whole.shape, part.shape) == ((32, 32), (24, 32))
     torch.testing.assert_close(part.forward(z=z), whole.forward(z=z)[:, :, 4:28])
+
+
+def test_images_are_clipped_unless_told_otherwise():
+    z = VALUES[ADA]["in.z"]
+    raw, clipped = loaded(space="z").forward(z=z), loaded(space="z", clip=True).forward(z=z)
+    assert StyleGAN2(ADA).clip
+    assert float(raw.abs().max()) > 5
+    torch.testing.assert_close(clipped, raw.clamp(-1, 1))
 
 
 @pytest.mark.parametrize(
