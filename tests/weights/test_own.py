@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +272,20 @@ def test_a_hostile_file_is_one_line_to_the_user(tmp_path: Path, folder: Path) ->
     assert len(found.err.strip().splitlines()) == 1
     assert "builtins.eval, which is not allowed" in found.err
     assert not folder.exists() or not list(folder.glob("x*"))
+
+
+def test_the_documented_suite_runs(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "generators.md").read_text(encoding="utf-8")
+    ((command,), (text,)) = (
+        re.findall(r"```sh\n(.*?)```", page, re.S),
+        re.findall(r"```yaml\n(.*?)```", page, re.S),
+    )
+    monkeypatch.chdir(tmp_path)
+    faces.rename("stylegan2-ada.pkl")
+    assert called(*command.split()[1:]).code == 0
+    Path("my-faces.yaml").write_text(text)
+    shutil.copy(PHOTOS / "bag-126.png", "photo.png")
+    ran = called("run", "my-faces.yaml", "--executor", "inline", "--json")
+    assert (ran.code, ran.json["cells"]["ok"]) == (0, 4)
