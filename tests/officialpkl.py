@@ -9,6 +9,8 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 SOURCE = "raise SystemExit('this source is never executed')"
@@ -35,6 +37,11 @@ class Persistent:
         self.class_name, self.source = class_name, source
         self.attributes: dict[str, Any] = {
             "training": False,
+            "act_gain": np.sqrt(2),
+            "resolutions": np.arange(3),
+            "device": torch.device("cpu"),
+            "dtype": torch.float32,
+            "size": torch.Size([3, 4]),
             "_parameters": OrderedDict(),
             "_buffers": OrderedDict(),
             "_non_persistent_buffers_set": set(),

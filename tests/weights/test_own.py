@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import officialpkl
 import pytest
 import torch
@@ -61,9 +62,10 @@ def test_an_official_file_gives_its_images(protocol: int, tmp_path: Path) -> Non
 
 
 def test_settings_come_from_the_layers(tmp_path: Path) -> None:
-    clamped = {"synthesis.b4.conv1": {"conv_clamp": 0.75}}
-    weights.bring(written(tmp_path / "f.pkl", STATE, attributes=clamped))
-    close(images("f"), "psi1_const_convclamp0.75")
+    for number in (0.75, np.float64(0.75), np.float32(0.75)):
+        clamped = {"synthesis.b4.conv1": {"conv_clamp": number}}
+        weights.bring(written(tmp_path / "f.pkl", STATE, attributes=clamped))
+        close(images("f"), "psi1_const_convclamp0.75")
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,8 @@ def test_a_converted_file_that_changed_or_went_is_noticed(faces: Path) -> None:
         weights.locate("faces")
     (row,) = [row for row in weights.verify() if row.name == "faces"]
     assert row.problem is not None
+    told = [row for row in called("doctor", "--json").json["weights"] if row["name"] == "faces"]
+    assert told[0]["problem"] == row.problem
     path.unlink()
     with pytest.raises(UserError, match="is gone; p2lbench weights add"):
         weights.locate("faces")

@@ -185,8 +185,12 @@ CALLS: dict[str, Callable[[str, Arguments], Any]] = {
     "numpy.dtype": _dtype,
     "numpy.ndarray": _inert,
     **{
-        f"numpy.{core}.multiarray.{name}": make
+        f"numpy.{core}.{name}": make
         for core in ("core", "_core")
-        for name, make in (("scalar", _scalar), ("_reconstruct", _inert))
+        for name, make in (
+            ("multiarray.scalar", _scalar),
+            ("multiarray._reconstruct", _inert),
+            ("numeric._frombuffer", _inert),
+        )
     },
 }
