@@ -25,6 +25,7 @@ from p2lbench.weights.pickles import Bad, Module, Stored
 
 LARGEST = 4 << 30  # bytes; NVIDIA's largest have 0.4 GB
 _MOST_MODULES, _DEEPEST = 10_000, 8
+_LONGEST = 240  # characters of a message
 _SAFE_TORCH = (2, 6)  # before, weights_only could be made to execute code (CVE-2025-32434)
 Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 
@@ -48,7 +49,13 @@ def convert(path: Path) -> bytes:
         _check(state, size)
         return converted(state, _checked(settings))
     except (ValueError, UserError) as error:
-        raise UserError(f"{path.name} cannot be used: {error}") from error
+        raise UserError(f"{path.name} cannot be used: {_line(str(error))}") from error
+
+
+def _line(text: str) -> str:
+    """A message on one line of a terminal, whatever names of the file's are in it."""
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return "".join(c if c.isprintable() else "?" for c in short)
 
 
 def _pickle(path: Path) -> Checkpoint:
@@ -174,7 +181,7 @@ def _check(state: Mapping[Any, Any], size: int) -> None:
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise Bad("there is something else than named tensors in it")
         if tensor.layout is not torch.strided or not tensor.is_floating_point():
-            raise Bad(f"'{name[:80]!r}' is no tensor of plain numbers")
+            raise Bad(f"'{name}' is no tensor of plain numbers")
         size -= tensor.nbytes
     if size < 0:
         raise Bad("its tensors are larger than the file")

@@ -53,6 +53,7 @@ def refused(content: bytes, message: str = "", suffix: str = ".pkl") -> str:
     text = str(raised.value)
     assert len(text.splitlines()) == 1
     assert len(text) < 300
+    assert text.isprintable()
     assert text.startswith(path.name)
     assert message in text
     assert not Path(CANARY).exists()
@@ -333,6 +334,13 @@ def test_a_torch_file_may_not_be_compressed():
 def test_repeated_elements_of_a_torch_file_are_not_written_out():
     wide = torch.zeros(1).expand(10**9)
     refused(saved({"g_ema": {"x": wide}}, new=True), "larger than the file", ".pt")
+
+
+@pytest.mark.parametrize("name", ["x\ny\x1b[31m", "x" * 10_000])
+def test_names_of_the_files_stay_on_a_line(name):
+    refused(saved({name: torch.ones(1)}, new=True), "cannot be used", ".pt")
+    refused(saved({name: torch.ones(1, dtype=torch.int64)}, new=True), "cannot be used", ".pt")
+    refused(b"\x80\x04cos\n" + name.replace("\n", "").encode() + b"\n.")
 
 
 @pytest.mark.parametrize("suffix", [".pkl", ".pt", ".safetensors"])

@@ -36,7 +36,8 @@ def run(file: IO[bytes], persistent: Persistent | None = None) -> Any:
         persistent: makes an object of what the pickle refers to outside of itself.
 
     Raises:
-        Bad: it is damaged, too large, or asks for what is not in the table.
+        Bad: it is damaged, too large, or asks for what is not in the table. Its message may have
+            names of the pickle's in it, as they are.
     """
     machine = _Machine(persistent)
     try:
@@ -221,7 +222,7 @@ class _Machine:
     def _push_global(self, module: str, name: str) -> None:
         full = f"{module}.{name}"
         if full not in CALLS or "." in name:
-            raise Bad(f"it asks for {_shown(full)}, which is not allowed")
+            raise Bad(f"it asks for {full}, which is not allowed")
         self.stack.append(Global(full))
 
     def _do_reduce(self, _: None) -> None:
@@ -251,9 +252,3 @@ def _set(mapping: dict[Any, Any], items: list[Any]) -> dict[Any, Any]:
             raise Bad("a mapping with a key that is no text or number")
         mapping[key] = value
     return mapping
-
-
-def _shown(name: str) -> str:
-    """A name of the pickle's, for one line of a message."""
-    short = name if len(name) <= 80 else f"{name[:80]}…"
-    return "".join(c if c.isprintable() else "?" for c in short)
