@@ -277,8 +277,7 @@ class _Reader:
         before = len(self.problems.errors)
         self.rows[key] = read_axis(written, self.axes.reader(key), self._locate(key), self.problems)
         if key != "metrics":  # a metric without weights is a note in the leaderboard
-            for row, place in self.rows[key]:
-                self._check_weights(row, place)
+            self.rows[key] = [found for found in self.rows[key] if self._has_weights(*found)]
         if len(self.problems.errors) > before:
             self.bad.add(key)
 
@@ -291,12 +290,14 @@ class _Reader:
     def _read(self, key: str) -> tuple[Any, ...]:
         return tuple(row for row, _ in self.rows[key])
 
-    def _check_weights(self, row: Row, place: Place | None) -> None:
+    def _has_weights(self, row: Row, place: Place | None) -> bool:
+        before = len(self.problems.errors)
         for name in weights_named(row, self.registry):
             try:
                 weights.locate(name)
             except UserError as error:
                 self.problems.add(type(error)(error.message, place))
+        return len(self.problems.errors) == before
 
     def _generators(self) -> list[tuple[Named, Any]]:
         return [(row, build(row.spec, self.registry)) for row in self._read("generators")]
