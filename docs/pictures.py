@@ -54,7 +54,10 @@ def off_centre(folder: Path) -> None:
 def main(folder: Path) -> None:
     """Those of the suite that the folder is of."""
     IMAGES.mkdir(exist_ok=True)
-    {"quickstart": quickstart, "table1": off_centre}[folder.name](folder)
+    makers = {"quickstart": quickstart, "table1": off_centre}
+    if folder.name not in makers:
+        raise SystemExit(f"{folder}: expected the results of {' or '.join(makers)}")
+    makers[folder.name](folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Keep a finished run's leaderboard in results/reference, with the command and what it cost.
 
-p2lbench run table1 && python docs/reference.py results/table1
+p2lbench run table1 && python docs/reference.py results/table1 --commit $(git rev-parse HEAD)
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 from p2lbench import leaderboard
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 KEPT = ("grid.png", "curves.png", "leaderboard.csv", "suite.yaml", "environment.json")
 
 
-def main(folder: Path, commit: str) -> None:
+def main(folder: Path, commit: str, limit: int | None) -> None:
     """Copy what readers need; latents and single images stay behind.
 
     Raises: SystemExit if a cell has not been run.
@@ -41,6 +41,7 @@ def main(folder: Path, commit: str) -> None:
     )
     environment = json.loads((folder / "environment.json").read_text())
     command = " ".join(["p2lbench run", board.suite.name, *_sets(environment["overrides"])])
+    command += f" --limit {limit}" if limit else ""
     head = (
         f"# {board.suite.name}\n\n"
         f"Made by `{command}` at commit {commit}, on {environment['platform']} with torch "
@@ -53,18 +54,13 @@ def main(folder: Path, commit: str) -> None:
 
 
 def _sets(overrides: list[str]) -> list[str]:
-    return [f"--set '{text}'" for text in overrides]
-
-
-def _head() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
-    return done.stdout.decode().strip() or "unknown"
+    return [f"--set {shlex.quote(text)}" for text in overrides]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--commit", default=_head(), help="of the p2lbench that made it")
+    parser.add_argument("--commit", required=True, help="of the p2lbench that made it")
+    parser.add_argument("--limit", type=int, help="as it was given to run")
     given = parser.parse_args()
-    main(given.folder, given.commit)
+    main(given.folder, given.commit, given.limit)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Truth = Sequence[tuple[Transform, Sequence[float]]]
 
 CLASS_VECTOR = "c"
+FLAT = 1e-4  # ratio of an object's sides below which it is a line
 
 
 def diagnose(
@@ -100,8 +101,19 @@ def _displacement(found: Tensor, right: Tensor, size: tuple[int, int]) -> dict[s
     height, width = size
     half = found.new_tensor([width, height]) / 2
     distance = ((found - right) * half).square().sum(2).sqrt().mean(1)
-    extent = [places.std(1, correction=0).prod(1).sqrt() for places in (found, right)]
-    return {"placement": distance, "scale": _factor(extent[0] / extent[1])}
+    return {"placement": distance, "scale": _factor(_extent(found) / _extent(right))}
+
+
+def _extent(places: Tensor) -> Tensor:
+    """(n, m, 2) → (n,): the square root of the area that they take, up to a factor that depends on
+    the object alone, turned or not; NaN for what lies on one line."""
+    import torch
+
+    apart = places.double() - places.double().mean(1, keepdim=True)
+    spread = apart.mT @ apart
+    area = torch.linalg.det(spread).clamp(min=0).sqrt()
+    line = area <= FLAT * spread.diagonal(dim1=1, dim2=2).sum(1)
+    return torch.where(line, torch.nan, area.sqrt())
 
 
 def _factor(ratio: Tensor) -> Tensor:

@@ -101,6 +101,7 @@ def read_images(written: Any, folder: Path, locate: Locate, problems: Problems) 
             places = want.class_place, want.mask_place, want.truth, want.truth_locate
             found.append(Found(_read(want, name), *places))
     _check_splits(found, problems)
+    _check_truths(found, problems)
     return found
 
 
@@ -112,6 +113,17 @@ def _check_splits(found: Sequence[Found], problems: Problems) -> None:
             message = f"'{other.image.name}' has the pixels of '{tuned[other.image.digest]}', which"
             message += " is for tuning (split: tune): a photo may be for one of both"
             problems.add(UserError(message, other.place))
+
+
+def _check_truths(found: Sequence[Found], problems: Problems) -> None:
+    """The same photo with the same mask is one cell, which has one truth."""
+    first: dict[tuple[str, str | None], Found] = {}
+    for other in found:
+        one = first.setdefault((other.image.digest, other.image.mask_digest), other)
+        if [*one.truth.items()] != [*other.truth.items()]:
+            message = f"'{other.image.name}' has the pixels and the mask of '{one.image.name}', but"
+            message += " another truth: expected the same truth, or one of both images alone"
+            problems.add(UserError(message, other.truth_locate() or other.place))
 
 
 def _numbered(entries: Any) -> list[tuple[tuple[int, ...], Any]]:

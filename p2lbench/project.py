@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
@@ -153,8 +153,8 @@ def prepare(task: Task, models: Models) -> Setting:
     search = method.transform.search
     sigma = 1.0 if search is None else search.sigma
     phi = [] if transform is None else _phi_variables(transform, mask, generator, sigma)
-    roles: dict[str, Role] = dict(cell.roles)  # type: ignore[arg-type]
-    space = Space(stepped([*generator.variables, *phi], cell.steps), roles, models.device)
+    variables = stepped([*generator.variables, *phi], cell.steps)
+    space = Space(variables, _roles(cell, variables), models.device)
     terms = [(models.get(spec), weight) for spec, weight in method.loss.terms]
     hard = cell.mask_scoring == "hard"
     objective = CellObjective(
@@ -163,7 +163,7 @@ def prepare(task: Task, models: Models) -> Setting:
     mean, std = space.mean, space.std
     std = space.fill(dict.fromkeys((variable.name for variable in phi), 0.0), std)
     rng = np.random.Generator(np.random.Philox(stream(cell.seed, "init")))
-    class_id = class_index(cell.image.class_name, tuple(generator.classes))
+    class_id = _class_id(cell, generator)
     inits = [(variable, spec.name, models.get(spec)) for variable, spec in method.init.parts]
     start = Start(space, mean, std)
     for variable, name, init in in_order(inits):
@@ -171,6 +171,20 @@ def prepare(task: Task, models: Models) -> Setting:
         start.take(init.distribution(target.clone(), mask.clone(), generator, rng), variable, name)
     forwards = sum(bool(init.weights) for _, _, init in inits)
     return Setting(generator, objective, space, start.mean, start.std, forwards, truth)
+
+
+def _roles(cell: Cell, variables: Sequence[Variable]) -> dict[str, Role]:
+    """The suite's roles, but for variables that this row does not have, such as phi."""
+    names = [variable.name for variable in variables]
+    given: dict[str, Role] = dict(cell.roles)  # type: ignore[arg-type]
+    return {name: role for name, role in given.items() if name in names}
+
+
+def _class_id(cell: Cell, generator: Generator) -> int | None:
+    """The image's class by number; of no concern, and not in the id, where none is taken."""
+    if not generator.conditional:
+        return None
+    return class_index(cell.image.class_name, tuple(generator.classes))
 
 
 def target_tensors(task: Task, size: tuple[int, int], device: str) -> tuple[Tensor, Tensor]:
@@ -252,6 +266,8 @@ def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
     # Never more than half of what there is: the latents are what the method is about.
     left = problem.remaining
     result = problem.run(stage, roles=roles, passes=left.passes / 2, seconds=left.seconds / 2)
+    if problem.remaining.passes == left.passes < inf:
+        problem.note("its transform was not searched: half of the budget pays for no draw")
     start, phi = problem.start, problem.space.slices[PHI]
     start[:, phi] = result.points[:, phi]
     return start
@@ -265,12 +281,9 @@ def _loaded(spec: Spec, models: Models) -> Optimizer:
 
 def _warm_up(setting: Setting, models: Models) -> None:
     """One uncounted gradient per generator and loss, so that no cell pays for the first call."""
-    import torch
-
     key = f"{id(setting.generator)}/{[id(loss) for loss, _ in setting.objective.terms]}"
     if key not in models.warm:
-        x = setting.mean[None].clone().requires_grad_(True)
-        torch.autograd.grad(setting.objective.aligned(x).sum(), x)
+        setting.objective.warm_up(setting.mean[None].clone())
         models.warm.add(key)
 
 

@@ -40,14 +40,15 @@ def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: M
     reason = "a returned candidate is not finite" if broken else "; ".join(scores.errors)
     latents = {k: v.contiguous() for k, v in setting.space.split(points).items()}
     seen = setting.space.split(root.best.points())
+    diagnostics, undiagnosed = ({}, {}) if broken else _diagnosed(setting, root, points)
     return Record(
         task.cell.id,
         "diverged" if broken else "failed" if scores.errors else "ok",
         reason,
         objective=finite(objective),
         metrics=scores.values,
-        missing=scores.missing,
-        diagnostics={} if broken else _diagnosed(setting, root, points),
+        missing={**scores.missing, **undiagnosed},
+        diagnostics=diagnostics,
         ledger=root.ledger.plain(),
         trace=root.trace(),
         notes=tuple(root.notes),
@@ -65,19 +66,28 @@ def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Record
     points = setting.space.join({name: stored[name] for name in setting.space.names()})
     points = points.to(models.device)
     scores = score(setting.objective, points, task.metrics, models)
+    diagnostics, undiagnosed = _diagnosed(setting, root, points)
     status: Status = "failed" if scores.errors else "ok"
     return Record(
         task.cell.id,
         status,
         "; ".join(scores.errors),
         metrics=scores.values,
-        missing=scores.missing,
-        diagnostics=_diagnosed(setting, root, points),
+        missing={**scores.missing, **undiagnosed},
+        diagnostics=diagnostics,
     )
 
 
-def _diagnosed(setting: Setting, root: Root, points: Tensor) -> dict[str, Values]:
-    return diagnose(setting.objective, points, root.start, setting.truth)
+def _diagnosed(
+    setting: Setting, root: Root, points: Tensor
+) -> tuple[dict[str, Values], dict[str, str]]:
+    """Diagnostics, and why there are none."""
+    try:
+        # A copy: what a plugin does to it must not reach what is stored.
+        return diagnose(setting.objective, points.clone(), root.start, setting.truth), {}
+    # They ask plugins, too: whatever one raises must not take the scores with it.
+    except Exception as error:
+        return {}, {"diagnostics": describe(error)}
 
 
 def strip(images: Tensor) -> bytes:

@@ -21,7 +21,7 @@ from p2lbench.images import pixel_digest, read_image
 from p2lbench.leaderboard import Metric, SuiteInfo
 from p2lbench.masks import read_mask
 from p2lbench.options import build
-from p2lbench.plan import Cell, Plan, Task, specs, weights_named
+from p2lbench.plan import Cell, Image, Plan, Task, specs, weights_named
 from p2lbench.record import KEPT, Record, Status
 from p2lbench.registry import Registry
 from p2lbench.spec import WeightedLoss, canonical, digest
@@ -30,7 +30,7 @@ from p2lbench.suite import Suite
 from p2lbench.yamlfile import display
 
 TUNING = "on images for tuning (split: tune): numbers to choose settings by, not results"
-TRUTH = "truth of the images"
+TRUTH = "truth of the image"
 STATUSES = ("ok", "failed", "timeout", "diverged", "skipped")
 
 
@@ -99,10 +99,10 @@ def run(
     cells = list(islice(plan.cells(), limit))
     keys = metric_keys(suite, registry)
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
-        wanted = {cell.id for cell in cells}
+        wanted = {cell.id: {**keys, TRUTH: _truth(cell.image, registry)} for cell in cells}
         store.set_plan(row for row in plan.rows() if row.cell in wanted)
         _describe(store, plan, registry)
-        standing = {} if fresh else _standing(store, keys)
+        standing = {} if fresh else _standing(store, wanted)
         counts: Counter[str] = Counter(total=len(cells))
         todo: list[tuple[Cell, Step]] = []
         for cell in cells:
@@ -117,7 +117,8 @@ def run(
         with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
             for found in records:
                 record = _merged(store, found) if found.cell in scored else found
-                store.put(replace(record, measured={**record.measured, **keys}))
+                measured = {**record.measured, **wanted[record.cell]}
+                store.put(replace(record, measured=measured))
                 counts[record.status] += 1
                 follow.cell_done(record)
     tally = {key: counts[key] for key in ("total", "ok", "cached", *STATUSES[1:])}
@@ -132,10 +133,12 @@ class Step(Enum):
     run = "run"
 
 
-def _standing(store: Store, keys: Mapping[str, str]) -> dict[str, tuple[Step, Status]]:
+def _standing(
+    store: Store, keys: Mapping[str, Mapping[str, str]]
+) -> dict[str, tuple[Step, Status]]:
     """Of each planned cell that has a record: what it needs, and its status."""
     return {
-        planned.cell: (_step(record, keys), record.status)
+        planned.cell: (_step(record, keys[planned.cell]), record.status)
         for planned, record in store.records()
         if record is not None
     }
@@ -151,7 +154,10 @@ def _step(record: Record, keys: Mapping[str, str]) -> Step:
 
 
 def _merged(store: Store, scored: Record) -> Record:
-    """The stored record with the metrics of one that was only scored again."""
+    """The stored record with the metrics and diagnostics of one that was only scored again.
+
+    One without metrics never got that far.
+    """
     stored = store.get(scored.cell)
     if stored is None:
         raise StoreError(f"{store.folder}: the record of cell {scored.cell} went away")
@@ -168,7 +174,7 @@ def _merged(store: Store, scored: Record) -> Record:
         reason=scored.reason,
         metrics=metrics or stored.metrics,
         missing=scored.missing,
-        diagnostics=scored.diagnostics or stored.diagnostics,
+        diagnostics=scored.diagnostics if scored.metrics else stored.diagnostics,
     )
 
 
@@ -189,11 +195,9 @@ def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> It
 def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
     """Label → hash of all that decides a metric's value: options, weights, the plugin's code.
 
-    Weights that are not here count too, so that values are computed once they are. What the images'
-    true transforms are decides the diagnostics.
+    Weights that are not here count too, so that values are computed once they are.
     """
-    truths = {image.digest: [(s.plain(), phi) for s, phi in image.truth] for image in suite.images}
-    return {TRUTH: digest(truths)} | {
+    return {
         label: digest(
             {
                 "spec": spec.plain(),
@@ -203,6 +207,16 @@ def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
         )
         for label, spec in zip(suite.metric_labels, suite.metrics, strict=True)
     }
+
+
+def _truth(image: Image, registry: Registry) -> str:
+    """Hash of what decides the diagnostics beside the cell: the image's true transforms."""
+    return digest(
+        [
+            [spec.plain(), list(phi), vars(registry.find(spec.kind, spec.name)[0].origin)]
+            for spec, phi in image.truth
+        ]
+    )
 
 
 def _hash(name: str) -> str | None:

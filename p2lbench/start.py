@@ -27,7 +27,7 @@ class Start:
 
     def __init__(self, space: Space, mean: Tensor, std: Tensor) -> None:
         self.space, self.mean, self.std = space, mean, std
-        self._said: set[str] = set()
+        self._said: dict[str, None] = {}  # a set would have another order in every process
 
     @property
     def given(self) -> dict[str, tuple[Tensor, Tensor]]:
@@ -51,4 +51,4 @@ class Start:
             raise Skip(f"init '{name}' speaks of '{unknown[0]}', which the generator does not have")
         self.mean = self.space.fill({each: pair[0] for each, pair in said.items()}, self.mean)
         self.std = self.space.fill({each: pair[1] for each, pair in said.items()}, self.std)
-        self._said.update(said)
+        self._said |= dict.fromkeys(said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -234,8 +234,6 @@ class _Reader:
         checks = ImageChecks(images, self._generators(), self.registry, self.problems)
         checks.classes(self._read("inits"), without_init)
         checks.masks()
-        self._check_named("roles", self.written.roles)
-        self._check_named("steps", self.written.steps)
         self._check_tuned_on()
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
@@ -279,8 +277,7 @@ class _Reader:
         before = len(self.problems.errors)
         self.rows[key] = read_axis(written, self.axes.reader(key), self._locate(key), self.problems)
         if key != "metrics":  # a metric without weights is a note in the leaderboard
-            for row, place in self.rows[key]:
-                self._check_weights(row, place)
+            self.rows[key] = [found for found in self.rows[key] if self._has_weights(*found)]
         if len(self.problems.errors) > before:
             self.bad.add(key)
 
@@ -293,12 +290,14 @@ class _Reader:
     def _read(self, key: str) -> tuple[Any, ...]:
         return tuple(row for row, _ in self.rows[key])
 
-    def _check_weights(self, row: Row, place: Place | None) -> None:
+    def _has_weights(self, row: Row, place: Place | None) -> bool:
+        before = len(self.problems.errors)
         for name in weights_named(row, self.registry):
             try:
                 weights.locate(name)
             except UserError as error:
                 self.problems.add(type(error)(error.message, place))
+        return len(self.problems.errors) == before
 
     def _generators(self) -> list[tuple[Named, Any]]:
         return [(row, build(row.spec, self.registry)) for row in self._read("generators")]
@@ -355,20 +354,15 @@ class _Reader:
             place = self.document.place("tuned_on")
             self.problems.add(UserError(f"{message} Metrics: {', '.join(known)}", place))
 
-    def _check_named(self, key: str, names: Iterable[str]) -> None:
-        """Roles and steps name variables of the generators."""
-        known = [] if key in self.bad else self._variables()
-        for name in names if known else ():
-            if name not in known:
-                message = f"no generator has a variable '{name}'.{did_you_mean(name, known)}"
-                place = self.document.place(key, name, key=True)
-                self.problems.add(UserError(f"{message} Variables: {', '.join(known)}", place))
-
     def _check_variables(self, include: Sequence[Method]) -> None:
-        """Optimizers may name variables, too, wherever they stand in the suite."""
+        """Roles and steps name variables; optimizers may, too, wherever they stand in the suite."""
         if not (known := self._variables()):
             return
         names = Variables(known, self.registry, self.problems)
+        if "roles" not in self.bad:
+            names.check_roles(self.written.roles, self.document.within("roles"))
+        if "steps" not in self.bad:
+            names.check_names(self.written.steps, self.document.within("steps"))
         for i, row in enumerate(() if "optimizers" in self.bad else self._read("optimizers")):
             names.check(row.spec, self.document.within("optimizers", i))
         for i, row in enumerate(() if "transforms" in self.bad else self._read("transforms")):

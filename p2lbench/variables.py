@@ -1,26 +1,44 @@
-"""Names of variables in optimizers' options, held against the variables that generators have."""
+"""Names of variables in a suite, held against the variables that generators have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from p2lbench.checks import Problems
-from p2lbench.errors import UserError
+from p2lbench.errors import UserError, did_you_mean
+from p2lbench.objective import PHI
 from p2lbench.options import build
 from p2lbench.registry import Registry
+from p2lbench.space import Role
 from p2lbench.spec import Spec, TransformChain
 from p2lbench.yamlfile import Locate, below
 
 
 @dataclass(frozen=True)
 class Variables:
-    """Asks optimizers whether they know the variables they name; errors go to `problems`."""
+    """Who names a variable that is not among the `known`; errors go to `problems`."""
 
     known: Sequence[str]
     registry: Registry
     problems: Problems
+
+    def check_names(self, names: Iterable[str], locate: Locate) -> None:
+        """The keys of a mapping that is written at `locate`."""
+        for name in names:
+            if name not in self.known:
+                message = f"no generator has a variable '{name}'.{did_you_mean(name, self.known)}"
+                message += f" Variables: {', '.join(self.known)}"
+                self.problems.add(UserError(message, locate(name, key=True)))
+
+    def check_roles(self, roles: Mapping[str, Role], locate: Locate) -> None:
+        """The suite's roles. A transform's parameters are searched or kept, nothing else."""
+        self.check_names(roles, locate)
+        if roles.get(PHI, "search") not in ("search", "frozen"):
+            message = f"expected search or frozen as the role of phi, got '{roles[PHI]}': no method"
+            message += " but the transform's own search moves it"
+            self.problems.add(UserError(message, locate(PHI)))
 
     def check(self, spec: Spec, locate: Locate) -> bool:
         """Whether an optimizer, written at `locate`, and those in its options are right.

@@ -128,6 +128,24 @@ def test_a_turn_that_no_spatial_undoes_is_seen_in_the_placement() -> None:
     assert min(diagnosed(Spatial(), [SHIFT] * 2, truth)["placement"]) > 1  # type: ignore[type-var]
 
 
+def test_a_turn_alone_is_no_error_of_the_scale() -> None:
+    long = torch.zeros(1, 1, *SIZE)
+    long[..., 4:28, 28:34] = 1
+    truth = [(Spatial(), SHIFT), (Rotation(), [25.0])]
+    found = diagnosed(Spatial(), [SHIFT, [0.8, 0.8, 0.2, 0.0]], truth, mask=long)
+    assert found["scale"] == pytest.approx([0, 0.25], abs=1e-4)
+
+
+@pytest.mark.parametrize("steps", [(1, 0), (0, 1), (1, 1)])
+def test_a_line_has_no_size(steps: tuple[int, int]) -> None:
+    line = torch.zeros(1, 1, *SIZE)
+    for k in range(9):
+        line[..., 8 + k * steps[0], 8 + k * steps[1]] = 1
+    phi = [0.7, 0.7, 0.13, 0.07]
+    found = diagnosed(Spatial(), [phi] * 2, [(Spatial(), SHIFT)], mask=line)
+    assert found["scale"] == (None, None)
+
+
 def test_what_has_no_single_gain_has_no_brightness() -> None:
     found = diagnosed(Contrast(), [[1.2], [1.0]], [(Brightness(), [0.8])])
     assert "brightness" not in found

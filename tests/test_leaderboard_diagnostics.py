@@ -88,6 +88,7 @@ def test_as_text() -> None:
     markdown = render(found, "markdown")
     assert "| 75% | 1.25 |" in markdown
     assert "| — | — |" in markdown
+    assert "Of the selected candidates: mask covered by the image" in markdown
     assert "placement" in json.loads(render(found, "json"))["rows"][0]["diagnostics"]["mean"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from e2e.kit import ran_inline, tasks, written
+from e2e.kit import PHOTOS, ran_inline, tasks, written
 from safetensors.torch import load
 
 from p2lbench.errors import Skip
@@ -108,3 +108,31 @@ def test_what_an_init_cannot_say_is_explained() -> None:
         start.take({"c": (0.0, 0.0), "z": (0.0, 0.0)}, "a", "some")
     with pytest.raises(Skip, match="init 'some' speaks of 'z', which the generator does not have"):
         start.take({"z": (0.0, 0.0)}, "class", "some")
+
+
+NUMBERED = """
+from p2lbench.api import Init, hookimpl
+
+class Numbered(Init):
+    def distribution(self, target, mask, generator, rng):
+        return {"z": (float(-1 if self.class_id is None else self.class_id), 0.0)}
+
+@hookimpl
+def register_inits(register):
+    register("numbered", Numbered)
+"""
+
+
+def test_a_class_is_told_only_where_it_is_in_the_cells_id(tmp_path: Path) -> None:
+    photo = {"file": str(PHOTOS / "bag-126.png"), "class": 8}
+    keys: dict[str, Any] = {"inits": ["numbered"], "optimizers": ["none"], "images": [photo]}
+    _, found = ran_inline(written(tmp_path, NUMBERED, **keys))
+    assert load(found["none"].latents)["z"].eq(-1).all()
+
+
+def test_what_is_given_comes_in_the_order_in_which_it_was_said() -> None:
+    names = "hgfedcba"
+    space = Space([Variable(name, (1,)) for name in sorted(names)])
+    start = Start(space, space.mean, space.std)
+    start.take(dict.fromkeys(names, (0.0, 0.0)), "class", "some")
+    assert list(start.given) == list(names)

@@ -187,8 +187,11 @@ def test_without_the_key_a_step_is_the_generators(tmp_path: Path) -> None:
 
 def test_a_variable_that_only_some_rows_have(tmp_path: Path) -> None:
     small = {"search": {"outer_steps": 1, "inner_steps": 1}}
-    suite = gan(tmp_path, transforms=["none", {"spatial": small}], steps={"phi": 0.5}, roles={})
+    given = {"steps": {"phi": 0.5}, "roles": {"phi": "frozen"}}
+    suite = gan(tmp_path, transforms=["none", {"spatial": small}], **given)
     _, _, models, found = tasks(suite)
     plain, spatial = (prepare(task, models).space for task in found)
     assert "phi" not in plain.slices
+    assert plain.roles == {"z": "both", "c": "gradient"}
     assert spatial.steps[spatial.slices["phi"]].unique().tolist() == [0.5]
+    assert spatial.roles["phi"] == "frozen"

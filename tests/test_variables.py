@@ -123,3 +123,10 @@ def test_the_command_ends_with_2_and_one_line(folder):
     assert "Traceback" not in done.stderr
     (folder / "my.yaml").write_text(SUITE + "optimizers: [{adam: {lr: {z: 0.1}}}]\n")
     assert json.loads(validated().stdout)["cells"] == 1
+
+
+def test_phi_is_searched_or_kept(folder: Path) -> None:
+    (error,) = errors(folder, "optimizers: [adam]\nroles: {phi: gradient}\n")
+    assert error.startswith("my.yaml:6:14: expected search or frozen as the role of phi, got 'grad")
+    for role in ("search", "frozen"):
+        assert errors(folder, f"optimizers: [adam]\nroles: {{phi: {role}}}\n") == []

@@ -45,7 +45,7 @@ def doctor(as_json: JSON = False) -> None:
     for row in document["weights"]:
         state = Text("present", "green") if row["present"] else Text("missing: ", "yellow")
         if not row["present"]:
-            state.append(f"p2lbench weights fetch {row['name']}", "")
+            state.append(row["problem"] or f"p2lbench weights fetch {row['name']}", "")
         lines.append((f"weights {row['name']}", state))
     for report in document["broken_plugins"]:
         lines.append((f"plugin {report['name']}", Text(report["error"], "red")))
@@ -70,7 +70,7 @@ def examine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "packages": {name: _version(name) for name in PACKAGES},
         "weights": [
-            {"name": row.name, "present": row.present, "verified": row.verified, "path": row.path}
+            {key: getattr(row, key) for key in ("name", "present", "verified", "path", "problem")}
             for row in weights.listing()
         ],
         "broken_plugins": [

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.text import Text
 
 from p2lbench.cli.common import JSON, PLUGIN, complain, emit, log, logs_only, out, show, table
+from p2lbench.errors import UserError
 
 if TYPE_CHECKING:
     from p2lbench.weights import Located, Row
@@ -102,16 +103,31 @@ class _Bar:
 
 @app.command("add")
 def add(
-    name: NAME,
-    file: Annotated[Path, typer.Argument(help="The file to use under that name.")],
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME] FILE", help="A name of the catalogue, and the file to use for it."
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="A name of your own (the file's, if not given)."),
+    ] = None,
     plugin: PLUGIN = None,
     as_json: JSON = False,
 ) -> None:
-    """Use a file of your own under a name of the catalogue."""
+    """Use a file under a name of the catalogue, or bring a StyleGAN2 checkpoint of your own.
+
+    A checkpoint is a .pkl of NVIDIA's, a .pt of rosinality's or safetensors. It is converted once;
+    nothing in it is executed. Suites name it: {stylegan2: {weights: NAME}}.
+    """
     from p2lbench import weights
 
+    if len(what) > (2 if name is None else 1):
+        raise UserError("expected NAME FILE, or FILE with or without --as NAME")
     _load_plugins(plugin)
-    _tell(weights.add(name, file), as_json)
+    located = weights.add(*what) if len(what) == 2 else weights.bring(what[0], name)
+    _tell(located, as_json)
 
 
 def _tell(located: Located, as_json: bool) -> None:

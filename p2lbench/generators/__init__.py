@@ -12,3 +12,8 @@ def register_generators(register: Register) -> None:
         "p2lbench.generators.biggan:BigGANFashionMNIST",
         summary="embedded BigGAN-deep, 32×32, ten classes of Fashion-MNIST",
     )
+    register(
+        "stylegan2",
+        "p2lbench.generators.stylegan2:StyleGAN2",
+        summary="StyleGAN2 and StyleGAN2-ADA from a checkpoint of your own; spaces z, w, w+",
+    )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
-from p2lbench.report.diagnostics import DIAGNOSTIC_FORMATS, DIAGNOSTIC_HEADS
+from p2lbench.report.diagnostics import DIAGNOSTIC_FORMATS, DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS
 from p2lbench.report.terminal import LeaderboardView
 from p2lbench.report.text import count, csv_cell, latex, markdown
 
@@ -103,7 +103,9 @@ def _diagnostics_markdown(board: Leaderboard) -> str:
         values = [(row.diagnostics.get(name, (None, None))[1], name) for name in names]
         cells = ["—" if v is None else format(v, DIAGNOSTIC_FORMATS[name]) for v, name in values]
         lines.append([str(row.rank or ""), *_labels(board, row, markdown, "†"), *cells])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n\n"
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    told = "; ".join(DIAGNOSTIC_TEXTS[name] for name in names)
+    return f"Of the selected candidates: {told}.\n\n{table}\n\n"
 
 
 def as_latex(board: Leaderboard) -> str:

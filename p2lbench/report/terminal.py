@@ -160,7 +160,7 @@ class _Paint:
         )
         if board.shows_diagnostics:
             told = "; ".join(DIAGNOSTIC_TEXTS[name] for name in board.diagnostics)
-            yield self._text(f"The last table is of the selected candidates: {told}.", "dim")
+            yield self._text(f"Of the selected candidates alone: {told}.", "dim")
         if board.optimised:
             labels = [m.label for m in board.metrics if m.name in board.optimised]
             yield self._text(f"Optimised, directly or in effect: {', '.join(labels)}.", "dim")

@@ -25,10 +25,10 @@ def bounding_box(mask: Tensor) -> Box | None:
 def located(mask: Tensor) -> ObjectStats | None:
     """Centre and size of a mask's foreground, from the outer edges of its pixels.
 
-    None if there is no foreground, or nothing else: a mask of ones says nothing of the object.
+    None if there is no foreground, or nothing else: a full mask says nothing of the object.
     """
     box, (height, width) = bounding_box(mask), mask.shape[-2:]
-    if box is None or bool((mask >= 1).all()):
+    if box is None or bool((mask > 0.5).all()):
         return None
     top, left, bottom, right = box[0], box[1], box[2] + 1, box[3] + 1
     center = (top + bottom) / 2 / height, (left + right) / 2 / width

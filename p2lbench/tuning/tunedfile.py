@@ -10,6 +10,7 @@ from typing import Any
 
 from p2lbench import __version__
 from p2lbench.errors import UserError
+from p2lbench.masks.written import ALPHA
 from p2lbench.plugins import names_distribution
 from p2lbench.suite import Suite
 from p2lbench.suitefile import shipped
@@ -98,6 +99,8 @@ def _move(data: dict[str, Any], old: Path, new: Path) -> None:
         if not isinstance(entry, Mapping):
             return moved(entry)
         paths = {k: moved(entry[k]) for k in FILES if isinstance(entry.get(k), str)}
+        if "mask" in paths and ALPHA in (entry["mask"], paths["mask"]):
+            paths["mask"] = ALPHA if entry["mask"] == ALPHA else f"./{ALPHA}"
         return {**entry, **paths}
 
     images = data["images"]

@@ -2,7 +2,8 @@
 
 A file is looked for in the weights folder (`P2LBENCH_WEIGHTS`, else the platform's cache) and in
 torch hub's cache. Its SHA-256 is compared with the published one. A user may deliberately `add`
-another file under a name; it is used, and never called the published one.
+another file under a name; it is used, and never called the published one. `bring` is for
+checkpoints that the catalogue does not have.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from p2lbench import zoo
 from p2lbench.errors import UserError
 from p2lbench.hookspecs import RegisterWeights, hookimpl
-from p2lbench.weights import catalogue, files
+from p2lbench.weights import catalogue, files, own
 from p2lbench.weights.catalogue import CATALOGUE, EMBEDDED, Weights
 from p2lbench.weights.download import download, unpack
 from p2lbench.weights.files import FOLDER_VARIABLE, folder
@@ -29,6 +30,7 @@ __all__ = [
     "Weights",
     "WeightsMissing",
     "add",
+    "bring",
     "fetch",
     "folder",
     "listing",
@@ -49,12 +51,16 @@ def register_weights(register: RegisterWeights) -> None:
 
 @dataclass(frozen=True)
 class Located:
-    """A file on this machine that may be used under a name."""
+    """A file on this machine that may be used under a name.
+
+    `source`: the file that it was converted from, whose hash `sha256` then is.
+    """
 
     name: str
     path: Path
     sha256: str
     published: bool
+    source: str | None = None
 
     @property
     def described(self) -> str:
@@ -67,6 +73,8 @@ class Located:
         """What a reader of the numbers must know, or None."""
         if self.published:
             return None
+        if self.source is not None:
+            return f"{self.name}: converted from {self.source} (sha256 {self.sha256})"
         return f"{self.name}: weights are not the published file (sha256 {self.sha256})"
 
 
@@ -75,6 +83,7 @@ class Row:
     """A line of `p2lbench weights list`.
 
     `origin`: `package`, `download` or `added`. `plugin`: who put it into the catalogue.
+    Empty for what the user brought.
     `verified`: the file has the published hash; None if there is no file. `problem`: why a file
     that is there cannot be used.
     """
@@ -107,8 +116,8 @@ def locate(name: str) -> Located:
         UserError: the name is unknown, or the file is neither the published one nor the one that
             was added.
     """
-    if embedded := _embedded(name):
-        return embedded
+    if located := _embedded(name) or _own(name):
+        return located
     entry = catalogue.entry(name)
     if record := _added().get(name):
         return _locate_added(name, record)
@@ -178,10 +187,38 @@ def add(name: str, file: Path | str) -> Located:
     return locate(name)
 
 
+def bring(file: Path | str, name: str | None = None) -> Located:
+    """Convert a checkpoint of the user's, StyleGAN2's, once, and use it under a name of theirs.
+
+    Nothing in the file is executed.
+
+    Args:
+        name: by default the file's, without its ending.
+
+    Raises:
+        UserError: the name is the catalogue's or no name, or the file is no such checkpoint.
+    """
+    source = Path(file)
+    chosen = own.name_for(source, name)
+    if catalogue.known(chosen):
+        raise UserError(
+            f"'{chosen}' is a name of the catalogue: give another one (--as NAME), or replace its "
+            f"file (p2lbench weights add {chosen} {source})"
+        )
+    own.bring(source, chosen)
+    return locate(chosen)
+
+
 def listing() -> list[Row]:
-    """All weights: those that come with the package, those of the built-ins, those of plugins."""
-    own = [_row(entry, _PACKAGE) for entry in (*EMBEDDED.values(), *catalogue.CATALOGUE.values())]
-    return own + [_row(entry, plugin) for entry, plugin in catalogue.plugged().values()]
+    """All weights: those that come with the package, of the built-ins, of plugins, of the user."""
+    entries = (*EMBEDDED.values(), *catalogue.CATALOGUE.values())
+    plugged = catalogue.plugged().values()
+    brought = (_unpublished(name, record) for name, record in own.records().items())
+    return [
+        *(_row(entry, _PACKAGE) for entry in entries),
+        *(_row(entry, plugin) for entry, plugin in plugged),
+        *(_row(entry, "") for entry in brought),
+    ]
 
 
 def verify() -> list[Row]:
@@ -214,8 +251,24 @@ def _row(entry: Weights, plugin: str) -> Row:
     )
 
 
+def _unpublished(name: str, record: own.Own) -> Weights:
+    purpose = f"StyleGAN2, converted from {record.source}"
+    return Weights(name, record.file, "", 0, "", "", purpose)
+
+
 def _origin(name: str) -> str:
-    return "package" if name in EMBEDDED else "added" if name in _added() else "download"
+    if name in EMBEDDED:
+        return "package"
+    return "added" if name in _added() or name in own.records() else "download"
+
+
+def _own(name: str) -> Located | None:
+    """What the user brought under a name, or None."""
+    record = own.records().get(name)
+    if record is None:
+        return None
+    own.check(name, record)
+    return Located(name, record.path, record.source_sha256, False, record.source)
 
 
 def _embedded(name: str) -> Located | None:
@@ -272,8 +325,4 @@ def _forget(name: str, keep: Path | None = None) -> None:
 
 
 def _added() -> dict[str, dict[str, str]]:
-    try:
-        return files.read(_ADDED)
-    except ValueError as error:
-        what = f"{folder() / _ADDED} is damaged ({error})"
-        raise UserError(f"{what}; delete it and add your files anew") from error
+    return files.records(_ADDED)

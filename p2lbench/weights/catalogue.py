@@ -148,10 +148,16 @@ def entry(name: str) -> Weights:
         raise
     except UserError:
         close = did_you_mean(name, [*EMBEDDED, *CATALOGUE, *plugged()])
-        message = f"unknown weights '{name}'.{close} See: p2lbench weights list"
+        message = f"unknown weights '{name}'.{close} See: p2lbench weights list; for a checkpoint"
+        message += f" of your own: p2lbench weights add FILE --as {name}"
         raise UserError(message) from None  # the registry sees those of plugins alone
     found: Weights = registered.load()()
     return found
+
+
+def known(name: str) -> bool:
+    """Whether a name is taken: built in, embedded, or a plugin's."""
+    return name in CATALOGUE or name in EMBEDDED or name in plugged()
 
 
 def plugged() -> dict[str, tuple[Weights, str]]:

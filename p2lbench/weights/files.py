@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from p2lbench.errors import UserError
+
 FOLDER_VARIABLE = "P2LBENCH_WEIGHTS"
 HASHES = "hashes.json"
 
@@ -55,6 +57,19 @@ def read(name: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError("not a JSON object")
     return content
+
+
+def records(name: str) -> dict[str, dict[str, str]]:
+    """As `read`, for what is kept of files that users brought.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        return read(name)
+    except ValueError as error:
+        what = f"{folder() / name} is damaged ({error})"
+        raise UserError(f"{what}; delete it and add your files anew") from error
 
 
 def write(name: str, content: Mapping[str, Any]) -> None:

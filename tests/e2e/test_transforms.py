@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from e2e.kit import PHOTOS, called, ran_inline, records, written
+from e2e.kit import PHOTOS, called, ran_inline, records, tasks, timeless, written
 from safetensors.torch import load
 
+from p2lbench.leaderboard import load as load_board
+from p2lbench.project import run_cell
 from p2lbench.record import Record
+from p2lbench.report.formats import render
+from p2lbench.store import Store
 from p2lbench.transforms.spatial import Spatial
 
 SEARCH = {"search": {"outer_steps": 2, "inner_steps": 1}}
@@ -190,3 +194,112 @@ def test_another_truth_is_compared_with_what_is_stored(tmp_path: Path) -> None:
     assert again.trace == first.trace
     assert first.diagnostics["placement"][0] > 0.5  # type: ignore[operator]
     assert again.diagnostics["placement"] == pytest.approx([0, 0], abs=1e-5)
+
+
+def test_a_truth_that_goes_takes_its_diagnostics_with_it(tmp_path: Path) -> None:
+    assert "placement" in ran(tmp_path, images=[TRUE])["none"].diagnostics
+    assert ran(tmp_path, images=[MASKED])["none"].diagnostics == {}
+
+
+def test_the_truth_of_one_image_is_no_concern_of_the_others(tmp_path: Path) -> None:
+    other = {"file": str(PHOTOS / "trouser-24.png"), "truth": {"spatial": [1, 1, 0.5, 0]}}
+    keys: dict[str, Any] = {"optimizers": [{"adam": {"steps": 1}}], "losses": ["l1"]}
+    ran_inline(written(tmp_path, images=[TRUE], **keys))
+    outcome, _ = ran_inline(written(tmp_path, images=[TRUE, other], **keys))
+    assert (outcome.cells["total"], outcome.cells["cached"]) == (2, 1)
+
+
+BROKEN = """
+from p2lbench.api import hookimpl
+from p2lbench.transforms.spatial import Spatial
+
+class Broken(Spatial):
+    def positions(self, points, phi, size):
+        raise RuntimeError("no idea")
+
+class Careless(Spatial):
+    def gain(self, phi):
+        phi += 0.25
+        return phi[:, 0]
+
+@hookimpl
+def register_transforms(register):
+    register("broken", Broken)
+    register("careless", Careless)
+"""
+
+
+def test_diagnostics_that_raise_take_no_scores_with_them(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"optimizers": ["none"], "transforms": [{"broken": SEARCH}]}
+    keys |= {"images": [TRUE]}
+    for metrics in (["l1"], ["l1", "mae"]):  # as run, and as scored again
+        outcome, found = ran_inline(written(tmp_path, BROKEN, metrics=metrics, **keys))
+        record = found["none"]
+        assert record.status == "ok"
+        assert record.diagnostics == {}
+        assert set(record.metrics["original"]) == set(metrics)
+        assert "RuntimeError: no idea" in record.missing["diagnostics"]
+        with Store.open_read(outcome.folder) as store:
+            assert "no idea" in render(load_board(store), "table", 300)
+
+
+def test_what_diagnostics_do_to_points_does_not_reach_the_store(tmp_path: Path) -> None:
+    transforms = [{"spatial": SEARCH}, {"careless": SEARCH}]
+    # Of one candidate, a variable's columns are no copy.
+    keys: dict[str, Any] = {"optimizers": ["none"], "transforms": transforms, "candidates": 1}
+    outcome, _ = ran_inline(written(tmp_path, BROKEN, images=[TRUE], **keys))
+    found = {key[2]: record for key, record in records(outcome.folder).items()}
+    assert phi(found["careless"]).tolist() == phi(found["spatial"]).tolist()
+
+
+def test_a_search_that_the_budget_does_not_pay_for_is_said(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"transforms": ["spatial"], "budget": {"passes": 100}}
+    note = "its transform was not searched: half of the budget pays for no draw"
+    assert ran(tmp_path, **keys)["spatial"].notes == (note,)
+    assert ran(tmp_path, **{**keys, "transforms": [{"spatial": SEARCH}]})["spatial"].notes == ()
+
+
+def test_the_ledger_does_not_depend_on_which_cell_a_worker_runs_first(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"optimizers": [{"adam": {"steps": 1}}], "images": [MASKED]}
+    _, _, models, (task,) = tasks(written(tmp_path, transforms=[{"rotation": SEARCH}], **keys))
+    first, second = (run_cell(task, models) for _ in range(2))
+    assert first.status == "ok"
+    assert timeless(first)["ledger"] == timeless(second)["ledger"]
+
+
+def test_one_photo_has_one_truth(tmp_path: Path) -> None:
+    (tmp_path / "copy.png").write_bytes(Path(PHOTO).read_bytes())
+    copy = {**TRUE, "file": "copy.png"}
+    other = {**copy, "truth": {"spatial": [1, 1, 0.5, 0]}}
+    done = called("validate", written(tmp_path, images=[TRUE, other]))
+    assert done.code == 2
+    assert "'copy' has the pixels and the mask of 'bag-126', but another truth" in done.err
+    assert called("validate", written(tmp_path, images=[TRUE, copy])).code == 0
+    masked = {**other, "mask": {"box": [4, 8, 20, 20]}}
+    assert called("validate", written(tmp_path, images=[TRUE, masked])).code == 0
+
+
+MOVING = """
+from p2lbench.api import hookimpl
+from p2lbench.transforms.projective import Rotation
+
+class Moving(Rotation):
+    def positions(self, points, phi, size):
+        return points + {by}
+
+@hookimpl
+def register_transforms(register):
+    register("moving", Moving)
+"""
+
+
+def test_a_true_transform_whose_code_changed_is_asked_anew(tmp_path: Path) -> None:
+    image = {**MASKED, "truth": {"moving": [5]}}
+    cells = []
+    for by in (0.0, 0.5):
+        suite = written(tmp_path, MOVING.format(by=by), images=[image], optimizers=["none"])
+        _, found = ran_inline(suite)
+        cells.append(found["none"])
+    assert cells[0].cell == cells[1].cell
+    assert cells[0].diagnostics["placement"] == pytest.approx([0, 0], abs=1e-5)
+    assert cells[1].diagnostics["placement"][0] > 1  # type: ignore[operator]

@@ -106,3 +106,7 @@ def test_prealign_is_skipped_where_it_would_mean_nothing(masks: dict[str, Tensor
     assert not Prealign.searched
     same = Prealign().initial(masks["ellipse"], Made())
     assert same.equal(Spatial().initial(masks["ellipse"], Made()))
+
+
+def test_a_mask_that_is_foreground_everywhere_is_full_whatever_its_grey() -> None:
+    assert located(torch.full((1, 1, 8, 8), 254 / 255)) is None

@@ -9,7 +9,7 @@ from e2e.kit import PHOTOS, TINY
 
 from p2lbench.suite import Suite, load
 from p2lbench.tuning.choose import Measure
-from p2lbench.tuning.tunedfile import tuned_text
+from p2lbench.tuning.tunedfile import _move, tuned_text
 from p2lbench.yamlfile import parse
 
 SUITE = """
@@ -56,6 +56,17 @@ def test_paths_are_relative_to_the_new_place(tmp_path: Path) -> None:
         {"folder": "../../old/more"},
     ]
     assert data["reference"] == "../../old/published"
+
+
+def test_a_mask_from_the_alpha_channel_is_no_path_either(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    written = [{"file": "new/a.png", "mask": "alpha"}, {"file": "a.png", "mask": "new/alpha"}]
+    data = {"images": written}
+    _move(data, tmp_path, tmp_path / "new")
+    assert data["images"] == [
+        {"file": "a.png", "mask": "alpha"},
+        {"file": "../a.png", "mask": "./alpha"},
+    ]
 
 
 def test_a_distribution_is_no_path(tmp_path: Path) -> None:

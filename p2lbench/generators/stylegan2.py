@@ -1,0 +1,153 @@
+"""StyleGAN2 (Karras et al. 2020) from a checkpoint that the user brings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from p2lbench.errors import UserError
+from p2lbench.generators.base import Generator
+from p2lbench.generators.stylegan2_config import Config, read_config
+from p2lbench.space import Role, Variable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PRIOR_STD = "prior.w_std"
+_STEP = 0.05  # in units of the prior's deviation, as the paper's for BigGAN's z
+_CLASS_STEP = 0.01  # in the same units: the class vector is to stay near a class
+
+
+class StyleGAN2(Generator):
+    """A StyleGAN2 or StyleGAN2-ADA checkpoint, frozen, at any resolution.
+
+    Args:
+        weights: its name, `p2lbench weights add FILE --as NAME`.
+        space: which variables there are: `z` (and c, the class vector, of a conditional one), `w`,
+            or `w+`, a w for each layer. In w and w+ the class has no part.
+        noise: `stored`, the checkpoint's noise images; `none`; or `variable`, the noise images are
+            variables that gradients move.
+        truncation: draws w towards its mean, above 0 and at most 1; 1 does nothing. In w and w+ it
+            narrows the prior, and nothing else.
+        crop: [height, width] of the images' central part that has content; the rest is cut off.
+        clip: the network's values reach beyond [-1, 1]; they are clipped, or left as they are.
+    """
+
+    default_loss = {"l1": 1.0}  # noqa: RUF012 (never changed)
+
+    def __init__(
+        self,
+        weights: str,
+        space: Literal["z", "w", "w+"] = "w",
+        noise: Literal["stored", "none", "variable"] = "stored",
+        truncation: float = 1.0,
+        crop: tuple[int, int] | None = None,
+        clip: bool = True,
+    ) -> None:
+        if not 0 < truncation <= 1:
+            raise ValueError(f"truncation: expected above 0 and at most 1, got {truncation:g}")
+        self.weights = (weights,)
+        self.space, self.noise, self.truncation = space, noise, truncation
+        self.crop, self.clip = crop, clip
+        self._network: Any = None
+        if (config := _config(weights)) is not None:
+            self._describe(config)
+
+    def _describe(self, config: Config) -> None:
+        """What is known before the weights are read."""
+        side = config.resolution
+        if self.noise == "stored" and not config.noise:
+            raise ValueError("noise: this checkpoint has no noise images: write none or variable")
+        if self.crop and not all(0 < length <= side for length in self.crop):
+            raise ValueError(f"crop: expected [height, width] within {side}, got {[*self.crop]}")
+        self._images = config.noise_sides if self.noise == "variable" else ()
+        self.size = self.crop or (side, side)
+        self.conditional = self.space == "z" and config.c_dim > 0
+        self.classes = tuple(map(str, range(config.c_dim))) if self.conditional else ()
+        latents = ("z", "c") if self.conditional else (self.space[0],)
+        self.variable_names = (*latents, *(f"noise_{i}" for i in range(len(self._images))))
+
+    def load(self, device: str) -> None:
+        if self._network is None:
+            from p2lbench.generators.stylegan2_file import read
+            from p2lbench.weights import locate
+
+            self._network = read(locate(self.weights[0]).path)
+        self._network.to(device)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:  # type: ignore[override]
+        role: Role = "gradient"
+        noises = (
+            Variable(f"noise_{i}", (side, side), step=_STEP, role=role)
+            for i, side in enumerate(self._images)
+        )
+        return (*self._latents(), *noises)
+
+    def _latents(self) -> tuple[Variable, ...]:
+        config, mean = self._network.config, self._network.w_mean
+        if self.space == "z":
+            z = Variable("z", (config.z_dim,), step=_STEP)
+            return (z, self._class_vector()) if self.conditional else (z,)
+        std = (self._network.w_std * self.truncation).clamp(min=1e-6)
+        shape = (config.w_dim,) if self.space == "w" else (config.num_ws, config.w_dim)
+        step = _STEP * _root_mean_square(std)
+        return (Variable("w", shape, mean.expand(shape), std.expand(shape), step=step),)
+
+    def _class_vector(self) -> Variable:
+        import torch
+
+        vectors = self.embed(torch.arange(len(self.classes), device=self._network.w_mean.device))
+        std = vectors.std(0, unbiased=False).clamp(min=1e-6)
+        step = _CLASS_STEP * _root_mean_square(std)
+        return Variable("c", std.shape, vectors.mean(0), std, step=step, role="gradient")
+
+    def embed(self, class_ids: Tensor) -> Tensor:
+        """(n,) → the label's embedding before it is normalised, (n, width)."""
+        layer = self._network.mapping.embed
+        vectors: Tensor = layer.weight.T[class_ids] + layer.bias
+        return vectors
+
+    def forward(self, **latents: Tensor) -> Tensor:
+        """z (n, z_dim) and c, or w (n, w_dim) or (n, num_ws, w_dim), and the noise images
+        (n, side, side), to images (n, 3, H, W) in [-1, 1], or around it if they are not clipped."""
+        noises = [latents[f"noise_{i}"][:, None] for i in range(len(self._images))]
+        if self.noise == "stored":
+            noises = self._network.synthesis.stored
+        images: Tensor = self._network.synthesis(self._ws(latents), noises or None)
+        height, width = self.shape
+        top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
+        images = images[:, :, top : top + height, left : left + width]
+        return images.clamp(-1, 1) if self.clip else images
+
+    def _ws(self, latents: dict[str, Tensor]) -> Tensor:
+        if self.space == "w+":
+            return latents["w"]
+        w = latents["w"] if self.space == "w" else self._truncated(latents)
+        return w[:, None].expand(-1, self._network.config.num_ws, -1)
+
+    def _truncated(self, latents: dict[str, Tensor]) -> Tensor:
+        w: Tensor = self._network.mapping(latents["z"], latents.get("c"))
+        mean: Tensor = self._network.w_mean
+        return mean + self.truncation * (w - mean)
+
+
+def _config(name: str) -> Config | None:
+    """From the file's header; None if the file cannot be had, which is reported by who needs it.
+
+    Raises:
+        ValueError: it is no StyleGAN2 checkpoint.
+    """
+    from p2lbench.weights import locate
+
+    try:
+        path = locate(name).path
+    except UserError:
+        return None
+    try:
+        return read_config(path)
+    except ValueError as error:
+        raise ValueError(f"weights: '{name}' is {error}") from error
+
+
+def _root_mean_square(x: Tensor) -> float:
+    return float(x.square().mean().sqrt())

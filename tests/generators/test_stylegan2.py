@@ -1,0 +1,234 @@
+"""StyleGAN2 against the published implementations (golden values), and what the plugin states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from p2lbench import weights
+from p2lbench.errors import UserError
+from p2lbench.generators.stylegan2 import StyleGAN2
+from p2lbench.generators.stylegan2_file import converted
+from p2lbench.weights import Located, WeightsMissing
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+ADA, COND, ROSINALITY = "stylegan2_ada", "stylegan2_ada_cond", "rosinality_stylegan2"
+VALUES = {name: load_file(GOLDEN / f"{name}.safetensors") for name in (ADA, COND, ROSINALITY)}
+
+
+def state(name: str) -> dict[str, torch.Tensor]:
+    return {k[3:]: v.clone() for k, v in VALUES[name].items() if k.startswith("sd.")}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The golden checkpoints, converted once; `clamped` is the first with a clamp."""
+    folder = tmp_path_factory.mktemp("weights")
+    for name in VALUES:
+        (folder / name).write_bytes(converted(state(name), {}))
+    (folder / "clamped").write_bytes(converted(state(ADA), {"clamp": 0.75}))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _located(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locate(name: str) -> Located:
+        if not (folder / name).is_file():
+            raise WeightsMissing(f"{name}: weights not found")
+        return Located(name, folder / name, "0" * 64, published=False)
+
+    monkeypatch.setattr(weights, "locate", locate)
+
+
+def loaded(name: str = ADA, **options: Any) -> StyleGAN2:
+    """Not clipped, as the published code leaves its images."""
+    generator = StyleGAN2(name, **{"clip": False, **options})
+    generator.load("cpu")
+    return generator
+
+
+def close(found: torch.Tensor, expected: torch.Tensor, atol: float = 1e-4) -> None:
+    torch.testing.assert_close(found, expected, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(("truncation", "key"), [(1.0, "psi1"), (0.7, "psi0.7")])
+def test_images_and_w_are_nvidias(truncation, key):
+    values, generator = VALUES[ADA], loaded(space="z", truncation=truncation)
+    close(generator._ws({"z": values["in.z"]}), values[f"out.w_{key}"], 1e-5)
+    close(generator.forward(z=values["in.z"]), values[f"out.img_{key}_const"])
+
+
+def test_a_w_for_each_layer_goes_where_nvidia_has_it():
+    generator = loaded(space="w+", noise="none")
+    close(generator.forward(w=VALUES[ADA]["in.ws"]), VALUES[ADA]["out.img_ws_none"])
+
+
+def test_one_w_goes_to_every_layer():
+    w = VALUES[ADA]["out.w_psi1"][:, 0]
+    close(loaded(space="w").forward(w=w), VALUES[ADA]["out.img_psi1_const"])
+
+
+def test_the_clamp_is_nvidias():
+    image = loaded("clamped", space="z").forward(z=VALUES[ADA]["in.z"])
+    close(image, VALUES[ADA]["out.img_psi1_const_convclamp0.75"])
+
+
+def test_classes_are_nvidias():
+    values, generator = VALUES[COND], loaded(COND, space="z", noise="none", truncation=0.7)
+    embed = generator._network.mapping.embed
+    close(
+        generator.forward(z=values["in.z"], c=embed(values["in.c"])), values["out.img_psi0.7_none"]
+    )
+    close(generator.embed(torch.tensor([2, 0])), embed(torch.eye(3)[[2, 0]]), 1e-6)
+
+
+# oneDNN's backward is less exact on some CPUs (AMX).
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+@pytest.mark.parametrize("name", [ADA, COND, ROSINALITY])
+def test_gradients_of_z_and_of_labels_are_theirs(name):
+    values, generator = VALUES[name], loaded(name, space="z")
+    z = values["in.z"].clone().requires_grad_(True)
+    label = values["in.c"].clone().requires_grad_(True) if name == COND else None
+    c = {} if label is None else {"c": generator._network.mapping.embed(label)}
+    with torch.backends.mkldnn.flags(enabled=False):
+        (generator.forward(z=z, **c) * values["in.cotangent"]).sum().backward()
+    close(z.grad, values["out.grad_z"], 1e-3)
+    if label is not None:
+        close(label.grad, values["out.grad_c"], 1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_gradients_of_ws_are_nvidias_and_weights_have_none():
+    values, generator = VALUES[ADA], loaded(space="w+")
+    ws = values["in.ws"].clone().requires_grad_(True)
+    with torch.backends.mkldnn.flags(enabled=False):
+        (generator.forward(w=ws) * values["in.cotangent"][:2]).sum().backward()
+    close(ws.grad, values["out.grad_ws"], 1e-3)
+    assert not any(tensor.requires_grad for tensor in generator._network.state_dict().values())
+
+
+def test_images_of_rosinalitys_names_are_rosinalitys():
+    values = VALUES[ROSINALITY]
+    close(loaded(ROSINALITY, space="z").forward(z=values["in.z"]), values["out.img"])
+    images = loaded(ROSINALITY, space="w+").forward(w=values["in.latent_wplus"])
+    close(images, values["out.img_wplus"])
+
+
+def test_noise_images_are_variables_if_asked():
+    values, generator = VALUES[ROSINALITY], loaded(ROSINALITY, space="z", noise="variable")
+    noises = {f"noise_{i}": values[f"in.noise_{i}"][:, 0].expand(4, -1, -1) for i in range(7)}
+    close(generator.forward(z=values["in.z"], **noises), values["out.img_given_noise"])
+    assert generator.variable_names == ("z", *noises)
+    for variable in generator.variables[1:]:
+        assert (variable.shape, variable.role) == (noises[variable.name].shape[1:], "gradient")
+
+
+def test_the_mean_of_w_is_the_checkpoints_or_that_of_samples(folder: Path):
+    values = VALUES[ROSINALITY]
+    tracked = {**state(ROSINALITY), "latent_avg": values["in.truncation_latent"][0]}
+    (folder / "tracked").write_bytes(converted(tracked, {}))
+    generator = loaded("tracked", space="z", truncation=0.7)
+    close(generator.forward(z=values["in.z"]), values["out.img_trunc0.7"])
+    estimated = loaded(ROSINALITY)._network
+    sample = estimated.mapping(torch.randn(4000, 32, generator=torch.Generator().manual_seed(1)))
+    error = 5 * estimated.w_std / 4000**0.5  # five standard errors
+    assert bool(((sample.mean(0) - estimated.w_mean).abs() < error).all())
+    torch.testing.assert_close(sample.std(0), estimated.w_std, rtol=0.1, atol=0)
+
+
+def test_the_prior_of_w_is_its_distribution():
+    (w,) = loaded(space="w").variables
+    network = loaded()._network
+    assert (w.name, w.shape, w.bound, w.role) == ("w", (32,), None, "both")
+    close(w.mean, network.w_mean, 0)
+    close(w.std, network.w_std, 0)
+    assert w.step == pytest.approx(0.05 * float(w.std.square().mean().sqrt()))
+    (narrow,) = loaded(space="w+", truncation=0.5).variables
+    assert narrow.shape == (8, 32)
+    close(narrow.std, 0.5 * network.w_std.expand(8, 32))
+
+
+def test_z_and_the_class_vector_of_a_conditional_checkpoint():
+    generator = loaded(COND, space="z")
+    z, c = generator.variables
+    assert (z.shape, z.mean, z.std, z.bound, z.step, z.role) == ((32,), 0, 1, None, 0.05, "both")
+    assert (c.shape, c.role) == ((32,), "gradient")
+    close(c.mean, generator.embed(torch.arange(3)).mean(0), 1e-6)
+    assert generator.conditional
+    assert generator.classes == ("0", "1", "2")
+    assert not StyleGAN2(COND, space="w").conditional
+
+
+def test_a_crop_is_the_middle():
+    whole, part = loaded(space="z"), loaded(space="z", crop=(24, 32))
+    z = VALUES[ADA]["in.z"]
+    assert (whole.shape, part.shape) == ((32, 32), (24, 32))
+    torch.testing.assert_close(part.forward(z=z), whole.forward(z=z)[:, :, 4:28])
+
+
+def test_images_are_clipped_unless_told_otherwise():
+    z = VALUES[ADA]["in.z"]
+    raw, clipped = loaded(space="z").forward(z=z), loaded(space="z", clip=True).forward(z=z)
+    assert StyleGAN2(ADA).clip
+    assert float(raw.abs().max()) > 5
+    torch.testing.assert_close(clipped, raw.clamp(-1, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"truncation": 0.0}, "truncation: expected above 0"),
+        ({"truncation": 1.5}, "truncation: expected above 0"),
+        ({"crop": (64, 32)}, "crop: expected .* within 32"),
+        ({"crop": (0, 32)}, "crop: expected"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        StyleGAN2(ADA, **options)
+
+
+def test_a_checkpoint_without_noise_images(folder: Path):
+    silent = {name: tensor for name, tensor in state(ADA).items() if ".noise_" not in name}
+    (folder / "silent").write_bytes(converted(silent, {}))
+    with pytest.raises(ValueError, match="noise: this checkpoint has no noise images"):
+        StyleGAN2("silent")
+    images = loaded("silent", space="z", noise="none").forward(z=VALUES[ADA]["in.z"])
+    close(images, loaded(space="z", noise="none").forward(z=VALUES[ADA]["in.z"]))
+
+
+def test_another_file_under_the_name_is_refused(folder: Path):
+    (folder / "other").write_bytes((GOLDEN / f"{ADA}.safetensors").read_bytes())
+    (folder / "text").write_text("not weights at all")
+    for name in ("other", "text"):
+        with pytest.raises(ValueError, match=f"weights: '{name}' is not a StyleGAN2 checkpoint"):
+            StyleGAN2(name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mapping.fc1.weight": torch.ones(31, 32)}, r"expected shape \(32, 32\)"),
+        ({"synthesis.b16.conv0.bias": None}, "got none"),
+        ({"synthesis.b16.skip.weight": torch.ones(1)}, "is no tensor of a StyleGAN2"),
+        ({"synthesis.b4.const": None}, "expected the tensors of a StyleGAN2 generator"),
+        ({"mapping.fc0.weight": None}, "no sequence"),
+        ({"synthesis.b4.const": torch.full((32, 4, 4), torch.nan)}, "not finite"),
+        ({"synthesis.b8.resample_filter": torch.ones(4, 4)}, "only .1, 3, 3, 1. is supported"),
+    ],
+)
+def test_tensors_that_are_no_stylegan2_are_refused(change, message):
+    changed = {k: v for k, v in {**state(ADA), **change}.items() if v is not None}
+    with pytest.raises(UserError, match=message):
+        converted(changed, {})
+
+
+def test_a_missing_checkpoint_is_left_to_the_suite_to_report():
+    generator = StyleGAN2("nowhere")
+    assert generator.weights == ("nowhere",)
+    with pytest.raises(WeightsMissing):
+        generator.load("cpu")
