@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from p2lbench import weights
 from p2lbench.errors import UserError
 from p2lbench.generators.stylegan2 import StyleGAN2
 from p2lbench.generators.stylegan2_file import converted
+from p2lbench.testing import Check, checks
 from p2lbench.weights import Located, WeightsMissing
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -232,3 +234,9 @@ def test_a_missing_checkpoint_is_left_to_the_suite_to_report():
     assert generator.weights == ("nowhere",)
     with pytest.raises(WeightsMissing):
         generator.load("cpu")
+
+
+@pytest.mark.parametrize("check", checks("generator"), ids=str)
+@pytest.mark.parametrize("options", [{"space": "w+"}, {"space": "z", "noise": "variable"}], ids=str)
+def test_conformance(check: Check, options: dict[str, Any]) -> None:
+    check(functools.partial(StyleGAN2, weights=COND, **options))

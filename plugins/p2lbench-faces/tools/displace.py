@@ -18,15 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from make_suite import EYES, PORTRAITS, SIDE, Image, matplotlib
-from torch import Tensor
-
-from p2lbench.transforms.color import Brightness
-from p2lbench.transforms.spatial import Spatial
 
 SEED = 2020
 SAMPLES = 6
+FINER = 4  # images are moved at so many times their size
+GROUND = 128  # the generator's grey
 MARGIN = 0.04  # between the face's square and the frame, in halves of the image
 
 
@@ -42,13 +39,25 @@ def drawn(rng: np.random.Generator) -> tuple[list[float], float]:
 
 def mask(phi: list[float]) -> Image.Image:
     """Where the face's square is: T⁻¹ of ones."""
-    whole = Spatial().invert(torch.ones(1, 1, SIDE, SIDE), torch.tensor([phi]))
-    return Image.fromarray(((whole[0, 0] > 0.5).numpy() * 255).astype(np.uint8))
+    whole = moved(Image.new("L", (SIDE, SIDE), 255), phi, 0)
+    return whole.point(lambda grey: 255 if grey > 127 else 0)
 
 
-def moved(image: Image.Image, phi: list[float]) -> Image.Image:
-    """T⁻¹ of a sample, on the generator's ground."""
-    return _image(Spatial().invert(_tensor(image), torch.tensor([phi])))
+def moved(image: Image.Image, phi: list[float], ground: int = GROUND) -> Image.Image:
+    """T⁻¹ of an image: what it has at x is then at s x + t, on coordinates from -1 to 1."""
+    side = FINER * SIDE
+    large = image.resize((side, side), Image.Resampling.LANCZOS)
+    size, _, *shift = phi
+    x, y = (side / 2 * (1 - (1 + t) / size) for t in shift)
+    fill = ground if image.mode == "L" else (ground,) * 3
+    placed = large.transform(
+        large.size,
+        Image.Transform.AFFINE,
+        (1 / size, 0, x, 0, 1 / size, y),
+        Image.Resampling.BICUBIC,
+        fillcolor=fill,
+    )
+    return placed.resize((SIDE, SIDE), Image.Resampling.BOX)
 
 
 def around(photo: Image.Image, name: str, phi: list[float]) -> Image.Image:
@@ -65,18 +74,9 @@ def around(photo: Image.Image, name: str, phi: list[float]) -> Image.Image:
 
 
 def brightened(image: Image.Image, gain: float) -> Image.Image:
-    """The inverse of `color` with phi = gain."""
-    return _image(Brightness().invert(_tensor(image), torch.tensor([[gain]])))
-
-
-def _tensor(image: Image.Image) -> Tensor:
-    pixels = torch.from_numpy(np.asarray(image.convert("RGB"), dtype=np.float32))
-    return pixels.permute(2, 0, 1)[None] / 127.5 - 1
-
-
-def _image(tensor: Tensor) -> Image.Image:
-    pixels = ((tensor[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255)
-    return Image.fromarray(pixels.numpy().astype(np.uint8))
+    """The inverse of `color` with phi = gain; what is too bright is clipped."""
+    pixels = np.asarray(image.convert("RGB"), dtype=np.float64) / gain
+    return Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8))
 
 
 def faces(folder: Path, astronaut: Path) -> Iterator[tuple[str, Image.Image, list[float], float]]:
@@ -85,7 +85,12 @@ def faces(folder: Path, astronaut: Path) -> Iterator[tuple[str, Image.Image, lis
     for number in range(1, SAMPLES + 1):
         phi, gain = drawn(rng)
         with Image.open(folder / f"typical-{number}.png") as sample:
-            yield f"typical-{number}", brightened(moved(sample, phi), gain), phi, gain
+            yield (
+                f"typical-{number}",
+                brightened(moved(sample.convert("RGB"), phi), gain),
+                phi,
+                gain,
+            )
     with (
         matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file,
         Image.open(file) as hopper,
