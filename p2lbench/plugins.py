@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import re
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import pluggy
@@ -181,17 +182,25 @@ def _executor(file: Path) -> Callable[[], ModuleType]:
     return lambda: _exec(file)
 
 
+class _Source(importlib.machinery.SourceFileLoader):
+    """Reads the source and no bytecode, which after a quick edit may be that of the old source."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _exec(file: Path) -> ModuleType:
     # A name of its own, and an entry in sys.modules, so that instances can be pickled.
     digest = hashlib.sha256(str(file).encode()).hexdigest()[:12]
     name = f"p2lbench_plugin_{file.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None or not file.is_file():
+    loader = _Source(name, str(file))
+    spec = importlib.util.spec_from_file_location(name, file, loader=loader)
+    if spec is None or file.suffix != ".py" or not file.is_file():
         raise PluginError(f"expected an existing .py file, got {file}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise

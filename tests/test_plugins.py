@@ -292,3 +292,17 @@ def test_a_lazy_plugin_that_cannot_be_imported_is_no_crash(tmp_path: Path) -> No
     done = called("list", "optimizers", "--json", "--plugin", file(tmp_path, GOOD))
     assert done.code == 0
     assert "lazy" in {row["name"] for row in done.json}
+
+
+def test_a_file_that_was_edited_at_once_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's bytecode is told from another by seconds and size, which here are the same."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "edited.py"
+    for value in (1, 2):
+        file.write_text(f"VALUE = {value}\n")
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        found = plugins._exec(file).VALUE
+        assert found == value
+    assert not (tmp_path / "__pycache__").exists()
