@@ -12,7 +12,7 @@ from torch import Tensor
 
 from p2lbench.errors import UserError
 from p2lbench.generators.base import Generator
-from p2lbench.generators.biggan import BigGANFashionMNIST
+from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 from p2lbench.measure_objects import measure, otsu, segmented
 from p2lbench.space import Variable
 

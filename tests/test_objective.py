@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from p2lbench.generators.biggan import BigGANFashionMNIST
+from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 from p2lbench.losses.percep import fmnist
 from p2lbench.losses.pixel import L1
 from p2lbench.objective import CellObjective

@@ -72,7 +72,7 @@ def bring(file: Path, name: str) -> None:
     Raises:
         UserError: it cannot be read, or is no checkpoint that is known.
     """
-    from p2lbench.generators.stylegan2_checkpoint import convert
+    from p2lbench.generators.stylegan2.checkpoint import convert
 
     if not file.is_file():
         raise UserError(f"{name}: no file {file}")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from p2lbench import zoo
-from p2lbench.generators.biggan import inference_form
+from p2lbench.generators.biggan.generator import inference_form
 from p2lbench.zoo import biggan
 
 CHUNK = 128

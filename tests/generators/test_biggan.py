@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from p2lbench.generators.biggan import BigGAN, BigGANFashionMNIST
+from p2lbench.generators.biggan.generator import BigGAN, BigGANFashionMNIST
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 VALUES = load_file(GOLDEN / "biggan_tiny.safetensors")

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from p2lbench import weights
 from p2lbench.errors import UserError
-from p2lbench.generators.stylegan2 import StyleGAN2
-from p2lbench.generators.stylegan2_file import converted
+from p2lbench.generators.stylegan2.file import converted
+from p2lbench.generators.stylegan2.generator import StyleGAN2
 from p2lbench.testing import Check, checks
 from p2lbench.weights import Located, WeightsMissing
 

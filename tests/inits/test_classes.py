@@ -10,7 +10,7 @@ import torch
 
 from p2lbench.api import Skip
 from p2lbench.generators.base import Generator
-from p2lbench.generators.biggan import BigGANFashionMNIST
+from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 from p2lbench.inits.classes import (
     GroundTruth,
     Predicted,

@@ -15,7 +15,7 @@ from safetensors.torch import load
 from p2lbench import zoo
 from p2lbench.api import Skip, UserError, Variable
 from p2lbench.generators.base import Generator
-from p2lbench.generators.biggan import BigGANFashionMNIST
+from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 from p2lbench.inits.encoder import EncoderInit
 from p2lbench.project import prepare
 from p2lbench.testing import Check, checks

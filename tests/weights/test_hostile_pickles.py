@@ -21,7 +21,7 @@ import torch
 from officialpkl import Persistent
 
 from p2lbench.errors import UserError
-from p2lbench.generators.stylegan2_checkpoint import convert
+from p2lbench.generators.stylegan2.checkpoint import convert
 from p2lbench.weights.pickles import machine
 
 CANARY = "canary"

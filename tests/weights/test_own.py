@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 
 from p2lbench import weights
 from p2lbench.errors import UserError
-from p2lbench.generators.stylegan2 import StyleGAN2
-from p2lbench.generators.stylegan2_config import FORMAT
+from p2lbench.generators.stylegan2.config import FORMAT
+from p2lbench.generators.stylegan2.generator import StyleGAN2
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 ADA = load_file(GOLDEN / "stylegan2_ada.safetensors")

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from p2lbench.generators.stylegan2_config import Config
+from p2lbench.generators.stylegan2.config import Config
 
 State = Mapping[str, Tensor]
 _SLOPE, _GAIN, _EPS = 0.2, 2**0.5, 1e-8

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from p2lbench.errors import UserError
 from p2lbench.generators.base import Generator
-from p2lbench.generators.stylegan2_config import Config, read_config
+from p2lbench.generators.stylegan2.config import Config, read_config
 from p2lbench.space import Role, Variable
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class StyleGAN2(Generator):
 
     def load(self, device: str) -> None:
         if self._network is None:
-            from p2lbench.generators.stylegan2_file import read
+            from p2lbench.generators.stylegan2.file import read
             from p2lbench.weights import locate
 
             self._network = read(locate(self.weights[0]).path)

@@ -8,7 +8,7 @@ from math import log2
 from typing import TYPE_CHECKING
 
 from p2lbench.errors import UserError
-from p2lbench.generators.stylegan2_config import Config
+from p2lbench.generators.stylegan2.config import Config
 
 if TYPE_CHECKING:
     from torch import Tensor

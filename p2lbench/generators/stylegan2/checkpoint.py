@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from p2lbench.errors import UserError
-from p2lbench.generators.stylegan2 import PRIOR_STD
-from p2lbench.generators.stylegan2_config import FORMAT, metadata, read_config
-from p2lbench.generators.stylegan2_file import converted
+from p2lbench.generators.stylegan2.config import FORMAT, metadata, read_config
+from p2lbench.generators.stylegan2.file import converted
+from p2lbench.generators.stylegan2.generator import PRIOR_STD
 from p2lbench.weights import pickles
 from p2lbench.weights.pickles import Bad, Module, Stored
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from p2lbench.errors import UserError
-from p2lbench.generators.stylegan2 import PRIOR_STD
-from p2lbench.generators.stylegan2_config import Config, read_config
-from p2lbench.generators.stylegan2_names import W_AVG, canonical, config_of
-from p2lbench.generators.stylegan2_network import MappingNetwork, Synthesis
+from p2lbench.generators.stylegan2.config import Config, read_config
+from p2lbench.generators.stylegan2.generator import PRIOR_STD
+from p2lbench.generators.stylegan2.names import W_AVG, canonical, config_of
+from p2lbench.generators.stylegan2.network import MappingNetwork, Synthesis
 
 SAMPLES, _BATCH = 10_000, 1000
 
