@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from p2lbench import weights
 from p2lbench.errors import UserError
-from p2lbench.generators.stylegan2.config import FORMAT
+from p2lbench.generators.stylegan2.config import KIND
 from p2lbench.generators.stylegan2.generator import StyleGAN2
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -123,9 +123,10 @@ def test_a_converted_file_can_be_brought_elsewhere(tmp_path: Path) -> None:
         {"conv_clamp": "x"},
         {"conv_clamp": "nan"},
         {"conv_clamp": "-1"},
-        {FORMAT: "{"},
-        {FORMAT: '{"z_dim": 1}'},
-        {FORMAT: '{"x": 1}'},
+        {KIND.key: "{"},
+        {KIND.key: '{"z_dim": 1}'},
+        {KIND.key: '{"x": 1}'},
+        {KIND.key: "[" * 5000},
     ],
 )
 def test_odd_texts_in_a_safetensors_header_are_refused(

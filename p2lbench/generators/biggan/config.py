@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
+
+from p2lbench.weights.kinds import KINDS, header
+
+KIND = KINDS["biggan-deep"]
+_LARGEST = 100_000  # bytes; the published ones have 630
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Config:
         for field in fields(self):
             if field.type == "int":
                 _check_count(field.name, getattr(self, field.name))
-        if not 0 < self.eps < 1:
+        if type(self.eps) not in (int, float) or not 0 < self.eps < 1:
             raise ValueError(f"eps: expected above 0 and below 1, got {self.eps!r}")
         if self.n_stats < 2:
             raise ValueError(f"n_stats: expected at least 2, got {self.n_stats}")
@@ -42,7 +49,7 @@ class Config:
     @property
     def side(self) -> int:
         """Of the images, in pixels."""
-        return 4 * 2 ** sum(doubles for doubles, _, _ in self.layers)
+        return 4 << sum(doubles for doubles, _, _ in self.layers)
 
     @property
     def channels(self) -> tuple[tuple[int, int], ...]:
@@ -55,6 +62,41 @@ class Config:
         """What attention works on; None where there is no such block, thus no attention."""
         at = self.attention_layer_position
         return self.channels[at][0] if at < len(self.layers) else None
+
+    def metadata(self) -> dict[str, str]:
+        """For a safetensors header."""
+        return {KIND.key: json.dumps(asdict(self))}
+
+
+def read_config(path: Path) -> Config:
+    """From the header of a converted file, or the `config.json` beside it; no tensor is read.
+
+    Raises:
+        ValueError: there is none.
+    """
+    beside = path.with_name("config.json")
+    if KIND.key not in header(path) and beside.is_file():
+        return from_file(beside)
+    try:
+        return parsed(json.loads(KIND.architecture(path)))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"a {KIND.title} checkpoint with a damaged header") from error
+
+
+def from_file(path: Path) -> Config:
+    """From a `config.json`.
+
+    Raises:
+        ValueError: it is none; the message begins with its name.
+    """
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    try:
+        if len(content) > _LARGEST:
+            raise ValueError(f"expected at most {_LARGEST} bytes")
+        return parsed(json.loads(content))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def parsed(written: Any) -> Config:

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import argparse
 import mmap
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from p2lbench.errors import UserError
-from p2lbench.generators.stylegan2.config import FORMAT, metadata, read_config
+from p2lbench.generators.stylegan2.config import KIND, read_config
 from p2lbench.generators.stylegan2.file import converted
 from p2lbench.generators.stylegan2.generator import PRIOR_STD
-from p2lbench.weights import pickles
+from p2lbench.weights import pickles, tensors
+from p2lbench.weights.kinds import header
 from p2lbench.weights.pickles import Bad, Module, Stored
 
-LARGEST = 4 << 30  # bytes; NVIDIA's largest have 0.4 GB
 _MOST_MODULES, _DEEPEST = 10_000, 8
-_LONGEST = 240  # characters of a message
-_SAFE_TORCH = (2, 6)  # before, weights_only could be made to execute code (CVE-2025-32434)
 Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 
 
@@ -41,21 +37,18 @@ def convert(path: Path) -> bytes:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise UserError(f"{path.name}: expected {', '.join(readers)}, got '{path.suffix}'")
-    size = path.stat().st_size
-    if not 0 < size <= LARGEST:
-        raise UserError(f"{path.name}: expected 1 to {LARGEST} bytes, got {size}")
     try:
+        size = tensors.size_of(path)
         state, settings = reader(path)
-        _check(state, size)
+        tensors.check(state, size)
         return converted(state, _checked(settings))
     except (ValueError, UserError) as error:
-        raise UserError(f"{path.name} cannot be used: {_line(str(error))}") from error
+        raise tensors.refusal(path.name, error) from error
 
 
-def _line(text: str) -> str:
-    """A message on one line of a terminal, whatever names of the file's are in it."""
-    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return "".join(c if c.isprintable() else "?" for c in short)
+def parts(path: Path) -> tuple[Path, ...]:
+    """The files that decide what `convert` makes."""
+    return (path,)
 
 
 def _pickle(path: Path) -> Checkpoint:
@@ -126,15 +119,7 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, float]:
 
 def _torch(path: Path) -> Checkpoint:
     """rosinality's: a mapping with the state `g_ema` and perhaps `latent_avg`, or the state."""
-    _check_torch(path)
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):  # of training checkpoints
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    # torch does not say what a damaged or hostile file may make it raise.
-    except Exception as error:
-        raise Bad("torch cannot read it with weights_only") from error
-    if not isinstance(found, Mapping):
-        raise Bad("there is no mapping of tensors in it")
+    found = tensors.torch_file(path, (argparse.Namespace,))  # which training checkpoints have
     state = found.get("g_ema", found)
     if not isinstance(state, Mapping):
         raise Bad("its g_ema is no mapping of tensors")
@@ -142,29 +127,13 @@ def _torch(path: Path) -> Checkpoint:
     return {**state, **average}, {}
 
 
-def _check_torch(path: Path) -> None:
-    if tuple(map(int, torch.__version__.split(".")[:2])) < _SAFE_TORCH:
-        raise Bad(f"reading .pt safely needs torch 2.6 or newer, this is {torch.__version__}")
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise Bad("it is compressed, which torch's files are not")
-
-
 def _safetensors(path: Path) -> Checkpoint:
     """The tensors of either, or a file that was converted before.
 
     The header's metadata may have `conv_clamp`.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise Bad("it is no safetensors file") from error
-    texts = metadata(path)
-    if FORMAT in texts:
+    state, texts = tensors.safetensors_file(path), header(path)
+    if KIND.key in texts:
         config = read_config(path)
         state.pop(PRIOR_STD, None)
         return state, {"clamp": config.clamp, "mapping_rate": config.mapping_rate}
@@ -173,15 +142,3 @@ def _safetensors(path: Path) -> Checkpoint:
     except ValueError:
         raise Bad("its conv_clamp is no number") from None
     return state, {"clamp": clamp}
-
-
-def _check(state: Mapping[Any, Any], size: int) -> None:
-    """Tensors of plain numbers that take no more memory than the file has bytes."""
-    for name, tensor in state.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise Bad("there is something else than named tensors in it")
-        if tensor.layout is not torch.strided or not tensor.is_floating_point():
-            raise Bad(f"'{name}' is no tensor of plain numbers")
-        size -= tensor.nbytes
-    if size < 0:
-        raise Bad("its tensors are larger than the file")

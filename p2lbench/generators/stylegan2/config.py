@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-FORMAT = "p2lbench-stylegan2"
-_LARGEST_HEADER = 10_000_000
+from p2lbench.weights.kinds import KINDS
+
+KIND = KINDS["stylegan2"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Config:
     def metadata(self) -> dict[str, str]:
         """For a safetensors header."""
         # One entry: safetensors writes several in an order that changes.
-        return {FORMAT: json.dumps(asdict(self))}
+        return {KIND.key: json.dumps(asdict(self))}
 
 
 def read_config(path: Path) -> Config:
@@ -56,26 +57,8 @@ def read_config(path: Path) -> Config:
     Raises:
         ValueError: it is none.
     """
-    refusal = "not a StyleGAN2 checkpoint that `p2lbench weights add` converted"
-    written = metadata(path).get(FORMAT)
-    if written is None:
-        raise ValueError(refusal)
+    written = KIND.architecture(path)
     try:
         return Config(**json.loads(written))
-    except (TypeError, ValueError) as error:
-        raise ValueError(refusal) from error
-
-
-def metadata(path: Path) -> dict[str, str]:
-    """The texts in a safetensors header (8 bytes for its length, then JSON); empty if the file is
-    no such thing."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > _LARGEST_HEADER:
-            return {}
-        try:
-            found = json.loads(file.read(length))
-        except (ValueError, RecursionError):
-            return {}
-    texts = found.get("__metadata__") if isinstance(found, dict) else None
-    return texts if isinstance(texts, dict) else {}
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"a {KIND.title} checkpoint with a damaged header") from error
