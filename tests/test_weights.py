@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import prod
 from pathlib import Path
 
 import pytest
+from fileserver import Server, serving
 
 from p2lbench import weights, zoo
 from p2lbench.errors import UserError
@@ -21,48 +21,10 @@ CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT; `ranges`, `stop_after` and `body` make it behave worse."""
-
-    ranges = True
-    stop_after: int | None = None
-    body = CONTENT
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[str | None] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/net.pth"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        self.server.asked.append(wanted)
-        body, start = self.server.body, 0
-        if wanted and self.server.ranges:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body) - start))
-        self.end_headers()
-        self.wfile.write(body[start : self.server.stop_after])
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(CONTENT) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -254,6 +216,66 @@ def test_fetch_starts_over_where_the_server_cannot_go_on(online: Server, folder:
     assert weights.fetch("net").path.read_bytes() == CONTENT
 
 
+def test_what_was_whole_before_it_was_checked_is_used(online: Server, folder: Path) -> None:
+    put(folder / "net.pth.part")
+    assert weights.fetch("net").published
+    assert online.asked == [f"bytes={len(CONTENT)}-"]
+
+
+@pytest.fixture
+def mirrored(monkeypatch: pytest.MonkeyPatch, entry: Weights) -> Iterator[tuple[Server, Server]]:
+    """An address and its mirror."""
+    with serving(CONTENT) as first, serving(CONTENT) as second:
+        urls = {"url": first.url, "mirrors": (second.url,)}
+        monkeypatch.setattr(catalogue, "CATALOGUE", {"net": Weights(**{**vars(entry), **urls})})
+        yield first, second
+
+
+def test_a_mirror_is_not_asked_without_need(mirrored: tuple[Server, Server]) -> None:
+    assert weights.fetch("net").published
+    assert not mirrored[1].asked
+
+
+@pytest.mark.parametrize("fault", [{"status": 403}, {"body": b"<html>log in first</html>"}])
+def test_a_mirror_has_what_the_first_address_has_not(
+    fault: dict[str, object], mirrored: tuple[Server, Server], folder: Path
+) -> None:
+    vars(mirrored[0]).update(fault)
+    assert weights.fetch("net").published
+    assert not list(folder.glob("*.part"))
+
+
+def test_every_address_that_failed_is_named_with_its_reason(
+    mirrored: tuple[Server, Server], folder: Path
+) -> None:
+    first, second = mirrored
+    first.status, second.stop_after = 404, 100_000
+    with pytest.raises(UserError) as raised:
+        weights.fetch("net")
+    said = str(raised.value).splitlines()
+    assert said[0] == "net: downloading net.pth (0 MB) failed:"
+    assert said[1].startswith(f"  {first.url}: 404 Client Error")
+    assert said[2].startswith(f"  {second.url}: ")
+    assert f"put {first.url} into {folder}" in said[3]
+
+
+def test_each_address_goes_on_with_its_own_part(
+    mirrored: tuple[Server, Server], folder: Path
+) -> None:
+    first, second = mirrored
+    put(folder / "net.pth.part", bytes(1000))  # of another file
+    first.status = 500
+    second.stop_after = 100_000
+    with pytest.raises(UserError, match="downloading"):
+        weights.fetch("net")
+    kept = (folder / "net.pth.1.part").stat().st_size
+    second.stop_after = None
+    assert weights.fetch("net").published
+    assert second.asked[-1] == f"bytes={kept}-"
+    assert kept > 0
+    assert not list(folder.glob("*.part"))
+
+
 def test_fetch_refuses_what_is_not_the_file(online: Server, folder: Path) -> None:
     online.body = b"<html>log in first</html>"
     with pytest.raises(UserError, match="is not the published file"):
@@ -341,13 +363,29 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(
     assert weights.locate("net").published
 
 
-def test_the_real_catalogue_follows_torchvisions_naming(monkeypatch: pytest.MonkeyPatch) -> None:
+def real(monkeypatch: pytest.MonkeyPatch) -> list[Weights]:
     monkeypatch.undo()
-    for entry in catalogue.CATALOGUE.values():
-        prefix = re.fullmatch(r".*-([0-9a-f]{8})\.pth", entry.filename)
-        assert prefix
-        assert entry.sha256.startswith(prefix[1])
-        assert len(entry.sha256) == 64 or entry.sha256 == prefix[1]
+    return list(catalogue.CATALOGUE.values())
+
+
+def test_the_real_catalogue_follows_torchvisions_naming(monkeypatch: pytest.MonkeyPatch) -> None:
+    for entry in real(monkeypatch):
         entry.check()
         assert entry.url.endswith(entry.filename)
         assert entry.size > 1e6
+        if not entry.kind:
+            prefix = re.fullmatch(r".*-([0-9a-f]{8})\.pth", entry.filename)
+            assert prefix
+            assert entry.sha256.startswith(prefix[1])
+            assert len(entry.sha256) == 64 or entry.sha256 == prefix[1]
+
+
+def test_the_real_catalogue_has_the_published_generators(monkeypatch: pytest.MonkeyPatch) -> None:
+    from p2lbench.generators.biggan.config import PUBLISHED
+    from p2lbench.generators.biggan.names import shapes
+
+    found = {entry.name: entry for entry in real(monkeypatch) if entry.kind == "biggan-deep"}
+    assert found.keys() == PUBLISHED.keys()
+    for name, entry in found.items():
+        assert entry.size == 4 * sum(prod(shape) for shape in shapes(PUBLISHED[name]).values())
+        assert not entry.sha256

@@ -35,7 +35,7 @@ def list_(plugin: PLUGIN = None, as_json: JSON = False) -> None:
         (
             row.name,
             Text("present", "green") if row.present else Text("missing", "yellow"),
-            {True: "yes", False: "no", None: ""}[row.verified],
+            "recorded here" if row.recorded else {True: "yes", False: "no", None: ""}[row.verified],
             f"{row.size / 1e6:.1f} MB",
             _where(row),
         )
@@ -59,12 +59,14 @@ def _where(row: Row) -> str:
         return row.problem
     if row.origin == "package":
         return "comes with p2lbench"
-    return row.path or f"p2lbench weights fetch {row.name}"
+    if row.path is None:
+        return f"p2lbench weights fetch {row.name}"
+    return row.path if row.plugin else f"{row.path}: {row.purpose}"
 
 
 @app.command("fetch")
 def fetch(name: NAME, plugin: PLUGIN = None, as_json: JSON = False) -> None:
-    """Download a file of the catalogue, resumed and checked."""
+    """Download a file of the catalogue, resumed and checked; of checkpoints, convert it once."""
     from p2lbench import weights
 
     _load_plugins(plugin)
@@ -106,7 +108,9 @@ def add(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME] FILE", help="A name of the catalogue, and the file to use for it."
+            metavar="[NAME] FILE",
+            help="A name of the catalogue, and the file to use for it; or a checkpoint, which may "
+            "be a folder.",
         ),
     ],
     name: Annotated[
@@ -116,9 +120,10 @@ def add(
     plugin: PLUGIN = None,
     as_json: JSON = False,
 ) -> None:
-    """Use a file under a name of the catalogue, or bring a StyleGAN2 checkpoint of your own.
+    """Use a file under a name of the catalogue, or bring a checkpoint of your own.
 
-    A checkpoint is a .pkl of NVIDIA's, a .pt of rosinality's or safetensors. It is converted once;
+    StyleGAN2's: a .pkl of NVIDIA's, a .pt of rosinality's or safetensors. BigGAN-deep's: a folder
+    with config.json and pytorch_model.bin, such a file, or safetensors. It is converted once;
     nothing in it is executed. Suites name it: {stylegan2: {weights: NAME}}.
     """
     from p2lbench import weights
@@ -136,6 +141,25 @@ def _tell(located: Located, as_json: bool) -> None:
         return
     out().print(Text(f"{located.name}: {located.path}"), soft_wrap=True)
     out().print(Text(located.note or located.described), soft_wrap=True)
+
+
+@app.command("where")
+def where(
+    name: Annotated[
+        str | None, typer.Argument(help="A name of `weights list`; without it, the folder.")
+    ] = None,
+    plugin: PLUGIN = None,
+    as_json: JSON = False,
+) -> None:
+    """Print where the file of a name is, or the folder; exit code 2 if it is not here."""
+    from p2lbench import weights
+
+    _load_plugins(plugin)
+    path = weights.folder() if name is None else weights.locate(name).path
+    if as_json:
+        emit({"name": name, "path": str(path)})
+        return
+    out().print(Text(str(path)), soft_wrap=True)
 
 
 @app.command("verify")

@@ -3,7 +3,8 @@
 A file is looked for in the weights folder (`P2LBENCH_WEIGHTS`, else the platform's cache) and in
 torch hub's cache. Its SHA-256 is compared with the published one. A user may deliberately `add`
 another file under a name; it is used, and never called the published one. `bring` is for
-checkpoints that the catalogue does not have.
+checkpoints that the catalogue does not have. Checkpoints of generators are converted once; where no
+hash of theirs is published, that of the first download is recorded.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from p2lbench import zoo
 from p2lbench.errors import UserError
 from p2lbench.hookspecs import RegisterWeights, hookimpl
-from p2lbench.weights import catalogue, files, own
+from p2lbench.weights import catalogue, converted, files
 from p2lbench.weights.catalogue import CATALOGUE, EMBEDDED, Weights
 from p2lbench.weights.download import download, unpack
 from p2lbench.weights.files import FOLDER_VARIABLE, folder
@@ -44,7 +45,7 @@ _PACKAGE = "p2lbench"
 
 @hookimpl
 def register_weights(register: RegisterWeights) -> None:
-    """The networks below LPIPS, and the detector of objects."""
+    """BigGAN-deep, the networks below LPIPS, the detector of objects, the classifier."""
     for entry in CATALOGUE.values():
         register(entry)
 
@@ -53,7 +54,8 @@ def register_weights(register: RegisterWeights) -> None:
 class Located:
     """A file on this machine that may be used under a name.
 
-    `source`: the file that it was converted from, whose hash `sha256` then is.
+    `source`: the file that it was converted from, whose hash `sha256` then is. `recorded`: no hash
+    of it is published, and it is the one that was downloaded first.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Located:
     sha256: str
     published: bool
     source: str | None = None
+    recorded: bool = False
 
     @property
     def described(self) -> str:
@@ -73,6 +76,9 @@ class Located:
         """What a reader of the numbers must know, or None."""
         if self.published:
             return None
+        if self.recorded:
+            hashed = f"sha256 {self.sha256}, recorded at its first download"
+            return f"{self.name}: {hashed}, since none is published"
         if self.source is not None:
             return f"{self.name}: converted from {self.source} (sha256 {self.sha256})"
         return f"{self.name}: weights are not the published file (sha256 {self.sha256})"
@@ -84,8 +90,9 @@ class Row:
 
     `origin`: `package`, `download` or `added`. `plugin`: who put it into the catalogue.
     Empty for what the user brought.
-    `verified`: the file has the published hash; None if there is no file. `problem`: why a file
-    that is there cannot be used.
+    `verified`: the file has the published hash; None if there is no file. `recorded`: none is
+    published, and it has that of the first download. `problem`: why a file that is there cannot be
+    used.
     """
 
     name: str
@@ -100,6 +107,7 @@ class Row:
     licence: str
     purpose: str
     problem: str | None = None
+    recorded: bool = False
 
 
 class WeightsMissing(UserError):
@@ -116,9 +124,15 @@ def locate(name: str) -> Located:
         UserError: the name is unknown, or the file is neither the published one nor the one that
             was added.
     """
-    if located := _embedded(name) or _own(name):
+    if located := _embedded(name) or _converted(name):
         return located
     entry = catalogue.entry(name)
+    if entry.kind:
+        raise WeightsMissing(
+            f"{name}: weights not found; p2lbench weights fetch {name}\n  by hand: download "
+            f"{entry.source} ({entry.megabytes}), then p2lbench weights add {name} FILE, which "
+            f"converts it to {folder() / name}-….safetensors"
+        )
     if record := _added().get(name):
         return _locate_added(name, record)
     places = _places(entry)
@@ -148,10 +162,26 @@ def fetch(name: str, progress: Any = False) -> Located:
         return embedded
     entry = catalogue.entry(name)
     here = next((path for path in _places(entry) if path.is_file()), None)
+    if entry.kind:
+        return _fetch_checkpoint(entry, here, progress)
     if here is None or not files.known_hash(here).startswith(entry.sha256):
         download(entry, folder() / entry.filename, progress)
     _forget(name)
     return locate(name)
+
+
+def _fetch_checkpoint(entry: Weights, here: Path | None, progress: Any) -> Located:
+    """Download and convert; the download is deleted afterwards, a file that was here is not."""
+    if not converted.is_here(entry):
+        source = here or folder() / entry.filename
+        if here is None:
+            download(entry, source, progress)
+        try:
+            converted.keep(source, entry)
+        finally:
+            if here is None:
+                source.unlink(missing_ok=True)
+    return locate(entry.name)
 
 
 def add(name: str, file: Path | str) -> Located:
@@ -159,7 +189,7 @@ def add(name: str, file: Path | str) -> Located:
 
     The published file is recognised by its hash, and so is the published wheel, whose member is
     taken. Any other file is used because the user asked for it: its hash is recorded, and
-    `Located.published` stays False.
+    `Located.published` stays False. A checkpoint, which may be a folder, is converted.
 
     Raises:
         UserError: the name is unknown or embedded, or there is no such file.
@@ -167,6 +197,9 @@ def add(name: str, file: Path | str) -> Located:
     if _embedded(name):
         raise UserError(f"{name}: these weights come with the package and cannot be replaced")
     entry, source = catalogue.entry(name), Path(file)
+    if entry.kind:
+        converted.add(source, entry)
+        return locate(name)
     if not source.is_file():
         raise UserError(f"{name}: no file {source}")
     sha256 = files.sha256_of(source)
@@ -188,24 +221,24 @@ def add(name: str, file: Path | str) -> Located:
 
 
 def bring(file: Path | str, name: str | None = None) -> Located:
-    """Convert a checkpoint of the user's, StyleGAN2's, once, and use it under a name of theirs.
-
-    Nothing in the file is executed.
+    """Convert a checkpoint of the user's, of one of `kinds.KINDS`, once, and use it under a name
+    of theirs. Nothing in it is executed.
 
     Args:
+        file: a folder, too, where the kind has such.
         name: by default the file's, without its ending.
 
     Raises:
         UserError: the name is the catalogue's or no name, or the file is no such checkpoint.
     """
-    source = Path(file)
-    chosen = own.name_for(source, name)
+    source = Path(file).resolve()
+    chosen = converted.name_for(source, name)
     if catalogue.known(chosen):
         raise UserError(
             f"'{chosen}' is a name of the catalogue: give another one (--as NAME), or replace its "
-            f"file (p2lbench weights add {chosen} {source})"
+            f"file (p2lbench weights add {chosen} {file})"
         )
-    own.bring(source, chosen)
+    converted.bring(source, chosen)
     return locate(chosen)
 
 
@@ -213,7 +246,9 @@ def listing() -> list[Row]:
     """All weights: those that come with the package, of the built-ins, of plugins, of the user."""
     entries = (*EMBEDDED.values(), *catalogue.CATALOGUE.values())
     plugged = catalogue.plugged().values()
-    brought = (_unpublished(name, record) for name, record in own.records().items())
+    named = {entry.name for entry in (*entries, *(entry for entry, _ in plugged))}
+    records = converted.records().items()
+    brought = (_unpublished(name, record) for name, record in records if name not in named)
     return [
         *(_row(entry, _PACKAGE) for entry in entries),
         *(_row(entry, plugin) for entry, plugin in plugged),
@@ -248,27 +283,31 @@ def _row(entry: Weights, plugin: str) -> Row:
         licence=entry.licence,
         purpose=entry.purpose,
         problem=problem,
+        recorded=located is not None and located.recorded,
     )
 
 
-def _unpublished(name: str, record: own.Own) -> Weights:
-    purpose = f"StyleGAN2, converted from {record.source}"
-    return Weights(name, record.file, "", 0, "", "", purpose)
+def _unpublished(name: str, record: converted.Converted) -> Weights:
+    return Weights(name, record.file, "", 0, "", "", record.described)
 
 
 def _origin(name: str) -> str:
     if name in EMBEDDED:
         return "package"
-    return "added" if name in _added() or name in own.records() else "download"
+    record = converted.records().get(name)
+    users = record is not None and record.origin in (converted.OWN, converted.ADDED)
+    return "added" if users or name in _added() else "download"
 
 
-def _own(name: str) -> Located | None:
-    """What the user brought under a name, or None."""
-    record = own.records().get(name)
+def _converted(name: str) -> Located | None:
+    """What was converted to be used under a name, or None."""
+    record = converted.records().get(name)
     if record is None:
         return None
-    own.check(name, record)
-    return Located(name, record.path, record.source_sha256, False, record.source)
+    record.check(name)
+    published, recorded = (record.origin == o for o in (converted.PUBLISHED, converted.RECORDED))
+    source = None if published else record.source
+    return Located(name, record.path, record.source_sha256, published, source, recorded)
 
 
 def _embedded(name: str) -> Located | None:

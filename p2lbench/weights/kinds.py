@@ -89,24 +89,29 @@ KINDS = {
 }
 
 
-def recognised(source: Path) -> tuple[str, bytes]:
+def recognised(source: Path, kind: str | None = None) -> tuple[str, bytes]:
     """The kind of a checkpoint, and its converted file.
 
+    Args:
+        kind: the one that it must be of, if it may not be of any.
+
     Raises:
-        UserError: it is of no kind; one line that says why not.
+        UserError: it is of no such kind; one line that says why not.
         OSError: it cannot be read.
     """
-    candidates = {name: kind for name, kind in KINDS.items() if kind.reads(source)}
+    if kind is not None:
+        return kind, KINDS[kind].convert(source)
+    candidates = {name: each for name, each in KINDS.items() if each.reads(source)}
     if not candidates:
-        endings = sorted({ending for kind in KINDS.values() for ending in kind.endings})
+        endings = sorted({ending for each in KINDS.values() for ending in each.endings})
         expected = f"a folder or a file {', '.join(endings)}"
         raise UserError(f"{source.name}: expected {expected}, got '{source.suffix}'")
     refusals = []
-    for name, kind in candidates.items():
+    for name, each in candidates.items():
         try:
-            return name, kind.convert(source)
+            return name, each.convert(source)
         except UserError as error:
-            refusals.append((kind.title, error.message))
+            refusals.append((each.title, error.message))
     if len(refusals) == 1:
         raise UserError(refusals[0][1])
     raise UserError("; ".join(f"as {title}: {message}" for title, message in refusals))

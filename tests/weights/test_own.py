@@ -187,8 +187,8 @@ def test_a_missing_file_and_a_damaged_list_are_said(faces: Path, folder: Path) -
         weights.locate("my-faces")
     weights.bring(faces)
     for damaged in ("[]", '{"faces": {"file": "x"}}'):
-        (folder / "own.json").write_text(damaged)
-        with pytest.raises(UserError, match=r"own\.json is damaged"):
+        (folder / "converted.json").write_text(damaged)
+        with pytest.raises(UserError, match=r"converted\.json is damaged"):
             weights.locate("faces")
 
 
