@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp, lgamma, sqrt
 from typing import TYPE_CHECKING, Any, Literal
 
+from p2lbench import zoo
 from p2lbench.errors import Skip
 from p2lbench.inits.base import Distribution, Init
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from p2lbench.generators.base import Generator
 
@@ -32,16 +34,18 @@ class Predicted(Init):
     """The class that a classifier predicts for the target."""
 
     def __init__(self, classifier: str = "percep-fmnist") -> None:
-        """`classifier`: an embedded classifier, with the same classes as the generator."""
+        """`classifier`: one with the same classes as the generator: `percep-fmnist`,
+        `percep-fmnist-heldout`, or `resnext101` for those of ImageNet."""
+        if classifier not in CLASSIFIERS:
+            known = ", ".join(CLASSIFIERS)
+            raise ValueError(f"classifier: expected one of {known}, got '{classifier}'")
         self.classifier = classifier
         self.weights = (classifier,)
         self._model: Any = None
 
     def load(self, device: str) -> None:
-        from p2lbench import zoo
-
         if self._model is None:
-            self._model = zoo.load_classifier(self.classifier)
+            self._model = CLASSIFIERS[self.classifier](self.classifier)
         self._model.to(device)
 
     def distribution(
@@ -57,6 +61,20 @@ class Predicted(Init):
                 f"the generator {len(generator.classes)}"
             )
         return {"c": (class_vector(generator, int(logits.argmax())), 0.0)}
+
+
+def _imagenet(name: str) -> nn.Module:
+    from p2lbench.inits import imagenet
+    from p2lbench.weights import locate
+
+    return imagenet.load(locate(name).path)
+
+
+# Name in the catalogue of weights → what loads the classifier: images in [-1, 1] to logits.
+CLASSIFIERS: dict[str, Callable[[str], nn.Module]] = {
+    **dict.fromkeys(zoo.CLASSIFIERS, zoo.load_classifier),
+    "resnext101": _imagenet,
+}
 
 
 class RandomClass(Init):

@@ -6,8 +6,7 @@ He et al., Mask R-CNN, ICCV 2017; the paper finds its objects by one, too (secti
 from __future__ import annotations
 
 import importlib.metadata
-import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from p2lbench.errors import UserError, did_you_mean
 from p2lbench.images import Pixels
 from p2lbench.masks.detect import Found
 from p2lbench.masks.kinds import Detected
+from p2lbench.weights.networks import fitted
 
 if TYPE_CHECKING:
     import torch
@@ -92,20 +92,7 @@ def load(path: Path) -> torch.nn.Module:
     Raises:
         UserError: the file is not torchvision's state dict of this network.
     """
-    import torch
-
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} cannot be read as a torch state dict: {error}") from error
-    model = network()
-    try:
-        model.load_state_dict(state if isinstance(state, Mapping) else {}, assign=True)
-    except RuntimeError as error:
-        reason = str(error).strip().partition("\n")[2].strip()[:200]
-        raise UserError(f"{path} does not fit Mask R-CNN (ResNet-50, FPN): {reason}") from error
-    model.eval().requires_grad_(False)
-    return model
+    return fitted(network(), path, "Mask R-CNN (ResNet-50, FPN)")
 
 
 def network() -> torch.nn.Module:
