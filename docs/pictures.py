@@ -24,8 +24,12 @@ IMAGES = Path(__file__).parent / "images"
 
 
 # What the README shows of Table 1: (transform, optimizer), and photos.
-METHODS = (("none", "adam"), ("spatial+color", "adam"), ("none", "basincma"))
-METHODS += (("spatial+color", "basincma"),)
+METHODS = (
+    ("none", "adam"),
+    ("spatial+color", "adam"),
+    ("none", "basincma"),
+    ("spatial+color", "basincma"),
+)
 PHOTOS = ("dress-1001", "sneaker-1010", "shirt-1004")
 
 

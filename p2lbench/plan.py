@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import p2lbench
 from p2lbench.budget import Budget
 from p2lbench.masks.kinds import BACKGROUND, Mask
+from p2lbench.objective import HELD, PHI
 from p2lbench.registry import Origin, Registry
 from p2lbench.seeds import stream
 from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, canonical, digest
@@ -214,8 +215,6 @@ def plan(suite: Suite, plugins: Plugins, device: str = "cpu") -> Plan:
         "threads": suite.threads,
         "device": device.partition(":")[0],
         "micro_batch": None,
-        "roles": dict(suite.roles),
-        **({"steps": {name: step.plain() for name, step in suite.steps}} if suite.steps else {}),
     }
     hashes: dict[str, str] = {}
     return Plan(
@@ -283,20 +282,31 @@ def _planned(
 
     parts = [build(spec, plugins.registry) for spec in method.transform.parts]
     needs_truth = any(getattr(part, "needs_truth", False) for part in parts)
+    generator = build(method.generator.spec, plugins.registry)
     truths = [spec for image in suite.images for spec, _ in image.truth] if needs_truth else []
     key = digest(
         {
             **common,
+            **_said_of_variables(suite, method, generator),
             "method": method.plain(),
             "mask_scoring": mask_scoring(suite, method),
             "weights": _weights(method, plugins, hashes),
             "origins": _origins([method, *truths], plugins),
         }
     )
-    generator = build(method.generator.spec, plugins.registry)
     conditional = getattr(generator, "conditional", False)
     classes = tuple(generator.classes) if conditional else None
     return Planned(method, key, View(classes, needs_truth))
+
+
+def _said_of_variables(suite: Suite, method: Method, generator: Any) -> dict[str, Any]:
+    """The suite's roles and steps of the variables that a row has; of all where its generator does
+    not say which it has."""
+    stated = getattr(generator, "variable_names", ())
+    own = {*stated, *((PHI, HELD) if method.transform.parts else ())}
+    roles = {name: role for name, role in suite.roles if name in own or not stated}
+    steps = {name: step.plain() for name, step in suite.steps if name in own or not stated}
+    return {"roles": roles, **({"steps": steps} if steps else {})}
 
 
 def specs(value: Any) -> Iterator[Spec]:

@@ -121,9 +121,9 @@ def _diagnostics(record: Record, chosen: int | None) -> dict[str, tuple[float, f
     """Name → mean over candidates, and of the selected one; without those that have holes."""
     found = {}
     for name, values in record.diagnostics.items():
-        finite = [value for value in values if value is not None]
-        if chosen is not None and len(finite) == len(values) > chosen:
-            found[name] = math.fsum(finite) / len(finite), finite[chosen]
+        average = _average_of(values)
+        if chosen is not None and chosen < len(values) and not math.isnan(average):
+            found[name] = average, _or_nan(values[chosen])
     return found
 
 

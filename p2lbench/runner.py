@@ -90,11 +90,7 @@ def run(
         StoreError: the results folder cannot be used; what was committed before stays.
     """
     began, suite = time.monotonic(), plan.suite
-    if not suite.images:
-        raise UserError(
-            f"every image of '{suite.name}' is for tuning only (split: tune): nothing to run. "
-            f"Add images for the test, or use: p2lbench tune {display(suite.file)}"
-        )
+    _check_images(suite)
     folder = folder_of(results, suite.name).absolute()
     cells = list(islice(plan.cells(), limit))
     keys = metric_keys(suite, registry)
@@ -102,16 +98,11 @@ def run(
         wanted = {cell.id: {**keys, TRUTH: _truth(cell.image, registry)} for cell in cells}
         store.set_plan(row for row in plan.rows() if row.cell in wanted)
         _describe(store, plan, registry)
-        standing = {} if fresh else _standing(store, wanted)
+        kept, todo = _divided(cells, {} if fresh else _standing(store, wanted))
         counts: Counter[str] = Counter(total=len(cells))
-        todo: list[tuple[Cell, Step]] = []
-        for cell in cells:
-            step, status = standing.get(cell.id, (Step.run, None))
-            if step is Step.keep and status is not None:
-                counts.update([status, "cached"])
-                follow.cell_done(Record(cell.id, status), cached=True)
-            else:
-                todo.append((cell, step))
+        for record in kept:
+            counts.update([record.status, "cached"])
+            follow.cell_done(record, cached=True)
         scored = {cell.id for cell, step in todo if step is Step.score}
         # Closing stops the workers, whatever ends this loop.
         with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
@@ -123,6 +114,14 @@ def run(
                 follow.cell_done(record)
     tally = {key: counts[key] for key in ("total", "ok", "cached", *STATUSES[1:])}
     return Outcome(suite.name, folder, tally, time.monotonic() - began)
+
+
+def _check_images(suite: Suite) -> None:
+    if not suite.images:
+        raise UserError(
+            f"every image of '{suite.name}' is for tuning only (split: tune): nothing to run. "
+            f"Add images for the test, or use: p2lbench tune {display(suite.file)}"
+        )
 
 
 class Step(Enum):
@@ -142,6 +141,22 @@ def _standing(
         for planned, record in store.records()
         if record is not None
     }
+
+
+def _divided(
+    cells: Sequence[Cell], standing: Mapping[str, tuple[Step, Status]]
+) -> tuple[list[Record], list[tuple[Cell, Step]]]:
+    """The cells whose records are kept, as records of their status alone, and what others need."""
+    kept, todo = [], []
+    for cell in cells:
+        found = standing.get(cell.id)
+        if found is None:
+            todo.append((cell, Step.run))
+        elif found[0] is Step.keep:
+            kept.append(Record(cell.id, found[1]))
+        else:
+            todo.append((cell, found[0]))
+    return kept, todo
 
 
 def _step(record: Record, keys: Mapping[str, str]) -> Step:

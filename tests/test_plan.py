@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fakesuite
 import pytest
 from fakesuite import BUILT_IN, OTHER, SUITE, folder, loader, registry
 from PIL import Image as Pillow
@@ -158,6 +159,47 @@ def test_what_the_background_weighs_counts_where_there_is_one(path: Path) -> Non
         "mask",
         "class",
     }
+
+
+# What is said of a variable counts where there is that variable
+
+SAID = ["roles.{}=frozen", "steps.{}=0.5", "steps.{}={{relative: 0.5}}"]
+
+
+@pytest.fixture
+def stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`gan` says that it has z and c, `plain-gan` z."""
+    names = {fakesuite.Generator: ("z", "c"), fakesuite.Unconditional: ("z",)}
+    for generator, own in names.items():
+        monkeypatch.setattr(generator, "variable_names", own, raising=False)
+
+
+def other_ids(path: Path, axis: str, override: str) -> list[bool]:
+    """For each cell in order: whether the override changes its id."""
+    before, after = ids(path, axis), ids(path, axis, override)
+    other = [one != two for one, two in zip(before, after, strict=True)]
+    assert len(other) == 8
+    return other
+
+
+@pytest.mark.usefixtures("stated")
+@pytest.mark.parametrize("said", SAID)
+def test_phi_counts_where_there_is_a_transform(path: Path, said: str) -> None:
+    other = other_ids(path, "transforms=[none, spatial]", said.format("phi"))
+    assert other == [False, False, True, True] * 2  # none and spatial, on both images
+
+
+@pytest.mark.usefixtures("stated")
+@pytest.mark.parametrize("said", SAID)
+def test_a_variable_counts_where_the_generator_has_it(path: Path, said: str) -> None:
+    other = other_ids(path, "generators=[gan, plain-gan]", said.format("c"))
+    assert other == [True] * 4 + [False] * 4
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_all_counts_where_a_generator_does_not_say_what_it_has(path: Path, said: str) -> None:
+    assert all(other_ids(path, "generators=[gan, plain-gan]", said.format("c")))
+    assert all(other_ids(path, "transforms=[none, spatial]", said.format("phi")))
 
 
 # What must change it

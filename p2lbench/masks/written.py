@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from p2lbench.checks import STRICT, checked, got
 from p2lbench.errors import Place, UserError, did_you_mean
 from p2lbench.masks.kinds import THRESHOLD, Alpha, Box, Detected, File, Mask, Polygon
-from p2lbench.yamlfile import Locate, below
+from p2lbench.yamlfile import Locate, always, below
 
 ALPHA = "alpha"
 DETECT = "detect:"
@@ -83,8 +83,8 @@ def from_cell(cell: str, folder: Path, place: Place) -> Mask | None:
     if cell.startswith(DETECT):
         name, _, label = cell.removeprefix(DETECT).partition(":")
         options = {"label": label} if label else {}
-        return _detect({name: options}, lambda *keys, key=False: place)
-    return from_yaml(cell, folder, lambda *keys, key=False: place) if cell else None
+        return _detect({name: options}, always(place))
+    return from_yaml(cell, folder, always(place)) if cell else None
 
 
 def _numbers(words: list[str], place: Place) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from p2lbench.leaderboard import Row
 from p2lbench.record import DIAGNOSTICS
 
 # What stands above a column (a line for each word), the number's format, what it says.
@@ -15,5 +16,12 @@ _SHOWN = {
     "class_crossed": ("class\ncrossed", ".0%", "cells in which c came nearest to another class"),
 }
 DIAGNOSTIC_HEADS = {name: _SHOWN[name][0] for name in DIAGNOSTICS}
-DIAGNOSTIC_FORMATS = {name: _SHOWN[name][1] for name in DIAGNOSTICS}
 DIAGNOSTIC_TEXTS = {name: _SHOWN[name][2] for name in DIAGNOSTICS}
+
+
+def shown(row: Row, name: str) -> str:
+    """A diagnostic of a row's selected candidates as tables print it."""
+    if name not in row.diagnostics:
+        return "—"
+    _, selected = row.diagnostics[name]
+    return format(selected, _SHOWN[name][1])

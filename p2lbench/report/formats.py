@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
-from p2lbench.report.diagnostics import DIAGNOSTIC_FORMATS, DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS
+from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
 from p2lbench.report.terminal import LeaderboardView
 from p2lbench.report.text import count, csv_cell, latex, markdown
 
@@ -100,8 +100,7 @@ def _diagnostics_markdown(board: Leaderboard) -> str:
     head = ["#", *_axes(board), *(DIAGNOSTIC_HEADS[name].replace("\n", " ") for name in names)]
     lines = [head, ["---"] * (1 + len(_axes(board))) + ["---:"] * len(names)]
     for row in board.rows:
-        values = [(row.diagnostics.get(name, (None, None))[1], name) for name in names]
-        cells = ["—" if v is None else format(v, DIAGNOSTIC_FORMATS[name]) for v, name in values]
+        cells = [shown(row, name) for name in names]
         lines.append([str(row.rank or ""), *_labels(board, row, markdown, "†"), *cells])
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     told = "; ".join(DIAGNOSTIC_TEXTS[name] for name in names)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, as_text
-from p2lbench.report.diagnostics import DIAGNOSTIC_FORMATS, DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS
+from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
 from p2lbench.report.text import count, encodable, folded, plain, shorten
 
 _NAME_WIDTH = 26
@@ -139,8 +139,7 @@ class _Paint:
         """Of the selected candidates."""
         columns = []
         for name in self.board.diagnostics:
-            values = [row.diagnostics.get(name, (None, None))[1] for row in self.board.rows]
-            cells = (self._spent(value, DIAGNOSTIC_FORMATS[name]) for value in values)
+            cells = (self._text(shown(row, name)) for row in self.board.rows)
             columns.append(_Column(Text(DIAGNOSTIC_HEADS[name], "bold"), tuple(cells)))
         return columns
 

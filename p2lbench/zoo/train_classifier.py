@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,9 @@ import torch.nn.functional as F
 from rich.progress import Progress
 from torch import Tensor
 
-from p2lbench.zoo import checkpoints, fmnist
+from p2lbench.zoo import fmnist
 from p2lbench.zoo.classifiers import ARCHITECTURES, Classifier
+from p2lbench.zoo.training import EpochTrainer, begin, descend, seeded, train
 
 log = logging.getLogger("p2lbench.zoo.train_classifier")
 
@@ -45,59 +44,21 @@ class Settings:
 SEEDS = {"percep-fmnist": 1, "percep-fmnist-heldout": 2}
 
 
-class Trainer:
+class Trainer(EpochTrainer[Settings, Classifier]):
     """One training run. `pixels` (n, 32, 32) uint8 and `labels` (n,) int64."""
 
     def __init__(self, settings: Settings, pixels: Tensor, labels: Tensor) -> None:
-        self.settings, self.pixels, self.labels = settings, pixels, labels
-        self.rng = torch.Generator().manual_seed(settings.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            self.model: Classifier = ARCHITECTURES[settings.name]()
-        self.adam = torch.optim.AdamW(_groups(self.model, settings.weight_decay), settings.lr)
-        self.epoch, self.seconds = 0, 0.0
-
-    def run_epoch(self) -> float:
-        """One pass over the photos in a fresh order; returns the mean loss."""
-        started = time.monotonic()
-        self.model.train()
-        losses = []
-        order = torch.randperm(len(self.labels), generator=self.rng)
-        batches = torch.split(order, self.settings.batch)
-        for k, picks in enumerate(batches):
-            self._set_rate((self.epoch + k / len(batches)) / self.settings.epochs)
-            losses.append(self._learn(picks))
-        self.epoch += 1
-        self.seconds += time.monotonic() - started
-        return math.fsum(losses) / len(losses)
-
-    def state(self) -> dict[str, Any]:
-        """All that `resume` needs, as plain containers and tensors."""
-        return {
-            "settings": asdict(self.settings),
-            "epoch": self.epoch,
-            "seconds": self.seconds,
-            "rng": self.rng.get_state(),
-            "model": self.model.state_dict(),
-            "adam": self.adam.state_dict(),
-        }
-
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self.model.load_state_dict(state["model"])
-        self.adam.load_state_dict(state["adam"])
-        self.rng.set_state(state["rng"])
-        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        model = seeded(settings.seed, ARCHITECTURES[settings.name])
+        adam = torch.optim.AdamW(_groups(model, settings.weight_decay), settings.lr)
+        # The rate rises during the first epoch.
+        super().__init__(settings, model, adam, len(labels), rise=settings.epochs)
+        self.pixels, self.labels = pixels, labels
 
     def _learn(self, picks: Tensor) -> float:
         images = fmnist.to_images(self._augment(self.pixels[picks]))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
             logits = self.model(images)
-        loss = F.cross_entropy(logits.float(), self.labels[picks])
-        self.adam.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.adam.step()
-        return loss.item()
+        return descend(self.adam, F.cross_entropy(logits.float(), self.labels[picks]))
 
     def _augment(self, pixels: Tensor) -> Tensor:
         """Shift each photo by up to `shift` pixels, filling with black, and flip half of them."""
@@ -110,12 +71,6 @@ class Trainer:
             flipped = torch.rand(n, 1, generator=self.rng) < 0.5
             columns = torch.where(flipped, columns.flip(1), columns)
         return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-    def _set_rate(self, progress: float) -> None:
-        warm_up = min(1.0, progress * self.settings.epochs)
-        rate = self.settings.lr * warm_up * (1 + math.cos(math.pi * progress)) / 2
-        for group in self.adam.param_groups:
-            group["lr"] = rate
 
 
 def _groups(model: Classifier, weight_decay: float) -> Iterator[dict[str, Any]]:
@@ -137,31 +92,10 @@ def accuracy(model: Classifier, photos: fmnist.Photos) -> float:
     return (guesses == labels).double().mean().item()
 
 
-def train(
-    trainer: Trainer, out: Path, report: Callable[[Trainer, float], None] = lambda t, loss: None
-) -> None:
-    """Train to the end, resuming from and saving to out/checkpoint.pt after every epoch.
-
-    Raises ValueError if out holds a run with other settings.
-    """
-    path = out / "checkpoint.pt"
-    if saved := checkpoints.load(path):
-        checkpoints.check_settings(path, saved["settings"], asdict(trainer.settings))
-        trainer.resume(saved)
-        log.info("resumed after epoch %d", trainer.epoch)
-    while trainer.epoch < trainer.settings.epochs:
-        report(trainer, trainer.run_epoch())
-        checkpoints.save(path, trainer.state())
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see --help."""
     options = _parser().parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=options.out / "train.log", level=logging.INFO, format="%(asctime)s %(message)s"
-    )
+    begin(options.out, options.threads)
     photos, tune = fmnist.load("train", options.data), fmnist.load("tune", options.data)
     settings = Settings(
         options.name,

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from torch import Tensor
 from p2lbench import zoo
 from p2lbench.zoo import checkpoints, encoder, fmnist
 from p2lbench.zoo.samples import Samples, Source
+from p2lbench.zoo.training import EpochTrainer, begin, descend, seeded, train
 
 log = logging.getLogger("p2lbench.zoo.train_encoder")
 SHARD = 4_000
@@ -43,67 +41,25 @@ class Settings:
     bfloat16: bool = False
 
 
-class Trainer:
+class Trainer(EpochTrainer[Settings, encoder.Encoder]):
     """One training run on these samples; `vectors` (classes, 64) are the class vectors."""
 
     def __init__(self, settings: Settings, samples: Samples, vectors: Tensor) -> None:
-        self.settings, self.samples, self.vectors = settings, samples, vectors
-        self.rng = torch.Generator().manual_seed(settings.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            self.model = encoder.Encoder()
-        decay = settings.weight_decay
-        self.adam = torch.optim.AdamW(self.model.parameters(), settings.lr, weight_decay=decay)
-        self.epoch, self.seconds = 0, 0.0
-
-    def run_epoch(self) -> float:
-        """One pass over the samples in a fresh order; returns the mean squared error of z."""
-        started = time.monotonic()
-        self.model.train()
-        losses = []
-        order = torch.randperm(len(self.samples), generator=self.rng)
-        batches = torch.split(order, self.settings.batch)
-        for k, picks in enumerate(batches):
-            self._set_rate((self.epoch + k / len(batches)) / self.settings.epochs)
-            losses.append(self._learn(picks))
-        self.epoch += 1
-        self.seconds += time.monotonic() - started
-        return math.fsum(losses) / len(losses)
+        model, decay = seeded(settings.seed, encoder.Encoder), settings.weight_decay
+        adam = torch.optim.AdamW(model.parameters(), settings.lr, weight_decay=decay)
+        super().__init__(settings, model, adam, len(samples), rise=20)
+        self.samples, self.vectors = samples, vectors
 
     def state(self) -> dict[str, Any]:
-        """All that `resume` needs, as plain containers and tensors."""
-        return {
-            "settings": asdict(self.settings),
-            "samples": len(self.samples),
-            "epoch": self.epoch,
-            "seconds": self.seconds,
-            "rng": self.rng.get_state(),
-            "model": self.model.state_dict(),
-            "adam": self.adam.state_dict(),
-        }
-
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self.model.load_state_dict(state["model"])
-        self.adam.load_state_dict(state["adam"])
-        self.rng.set_state(state["rng"])
-        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        """All that `resume` needs, and how many samples there were."""
+        return {**super().state(), "samples": self.size}
 
     def _learn(self, picks: Tensor) -> float:
         images = fmnist.to_images(self.samples.pixels[picks])
         vectors = self.vectors[self.samples.labels[picks]]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
             z = self.model(images, vectors)
-        loss = F.mse_loss(z.float(), self.samples.z[picks])
-        self.adam.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.adam.step()
-        return loss.item()
-
-    def _set_rate(self, progress: float) -> None:
-        warm_up = min(1.0, 20 * progress)
-        for group in self.adam.param_groups:
-            group["lr"] = self.settings.lr * warm_up * (1 + math.cos(math.pi * progress)) / 2
+        return descend(self.adam, F.mse_loss(z.float(), self.samples.z[picks]))
 
 
 @torch.no_grad()
@@ -126,31 +82,10 @@ def draw(source: Source, settings: Settings, out: Path) -> Samples:
     return Samples(*(torch.cat([s[key] for s in shards]) for key in ("pixels", "z", "labels")))
 
 
-def train(
-    trainer: Trainer, out: Path, report: Callable[[Trainer, float], None] = lambda t, loss: None
-) -> None:
-    """Train to the end, resuming from and saving to out/checkpoint.pt after every epoch.
-
-    Raises ValueError if out holds a run with other settings.
-    """
-    path = out / "checkpoint.pt"
-    if saved := checkpoints.load(path):
-        checkpoints.check_settings(path, saved["settings"], asdict(trainer.settings))
-        trainer.resume(saved)
-        log.info("resumed after epoch %d", trainer.epoch)
-    while trainer.epoch < trainer.settings.epochs:
-        report(trainer, trainer.run_epoch())
-        checkpoints.save(path, trainer.state())
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see --help."""
     options = _parser().parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=options.out / "train.log", level=logging.INFO, format="%(asctime)s %(message)s"
-    )
+    begin(options.out, options.threads)
     chosen = {key: getattr(options, key) for key in ("shards", "epochs", "bfloat16")}
     settings, source = Settings(zoo.sha256("biggan-fmnist"), **chosen), Source()
     held_out = source.draw(HELD_OUT, HELD_OUT_SEED)

@@ -25,6 +25,7 @@ from p2lbench.zoo.discriminator import (
     discriminator_loss,
     generator_loss,
 )
+from p2lbench.zoo.training import begin, descend, resumed
 
 log = logging.getLogger("p2lbench.zoo.train_gan")
 
@@ -128,13 +129,13 @@ class Trainer:
             images = torch.cat([real, fake]).contiguous(memory_format=torch.channels_last)
             scores = self.discriminator(images, torch.cat([real_labels, fake_labels]))
         loss = discriminator_loss(*scores.split(self.settings.batch))
-        return _descend(self.discriminator_adam, loss)
+        return descend(self.discriminator_adam, loss)
 
     def _learn_generator(self) -> float:
         with self._precision():
             fake, labels = self._generate(self.settings.batch)
             scores = self.discriminator(fake, labels)
-        return _descend(self.generator_adam, generator_loss(scores))
+        return descend(self.generator_adam, generator_loss(scores))
 
     def _generate(self, n: int) -> tuple[Tensor, Tensor]:
         config = self.settings.config
@@ -157,13 +158,6 @@ class Trainer:
             mine.copy_(theirs)
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> float:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return loss.item()
-
-
 def train(
     trainer: Trainer,
     out: Path,
@@ -178,9 +172,7 @@ def train(
     Raises ValueError if out holds a run with other settings.
     """
     path = out / "checkpoint.pt"
-    if saved := checkpoints.load(path):
-        checkpoints.check_settings(path, saved["settings"], asdict(trainer.settings))
-        trainer.resume(saved)
+    if resumed(trainer, path):
         log.info("resumed at iteration %d", trainer.iteration)
     while trainer.iteration < iterations:
         progress(trainer, trainer.step())
@@ -199,11 +191,7 @@ def averaged(trainer: Trainer) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Command line; see --help."""
     options = _parser().parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=options.out / "train.log", level=logging.INFO, format="%(asctime)s %(message)s"
-    )
+    begin(options.out, options.threads)
     photos = fmnist.load("train", options.data)
     settings = Settings(seed=options.seed, bfloat16=options.bfloat16)
     trainer = Trainer(settings, torch.from_numpy(photos.pixels), torch.from_numpy(photos.labels))

@@ -10,7 +10,6 @@ import torch
 
 from p2lbench.api import Skip
 from p2lbench.generators.base import Generator
-from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 from p2lbench.inits.classes import (
     GroundTruth,
     Predicted,
@@ -24,13 +23,6 @@ TARGET, MASK = torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
 
 def said(init: Any, generator: Any, seed: int = 0) -> Any:
     return init.distribution(TARGET, MASK, generator, np.random.default_rng(seed))
-
-
-@pytest.fixture(scope="module")
-def generator() -> Generator:
-    found = BigGANFashionMNIST()
-    found.load("cpu")
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -27,13 +27,6 @@ BAG = CLASSES.index("bag")
 
 
 @pytest.fixture(scope="module")
-def generator() -> Generator:
-    found = BigGANFashionMNIST()
-    found.load("cpu")
-    return found
-
-
-@pytest.fixture(scope="module")
 def target() -> torch.Tensor:
     pixels = np.asarray(Image.open(PHOTOS / "bag-126.png").convert("RGB"), dtype=np.float32)
     return torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1

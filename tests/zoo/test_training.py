@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from p2lbench.zoo import checkpoints, fmnist, train_classifier, train_gan
+from p2lbench.zoo import checkpoints, fmnist, train_classifier, train_encoder, train_gan
 from p2lbench.zoo.discriminator import discriminator_loss, generator_loss
+from p2lbench.zoo.samples import Samples
+from p2lbench.zoo.training import EpochTrainer
 
 SMALL = {
     "output_dim": 32,
@@ -106,6 +109,37 @@ def test_classifier_resumed_equals_uninterrupted(
     resumed = classifier(photos, name)
     train_classifier.train(resumed, tmp_path / "b")
     assert_same(straight.state(), resumed.state())
+
+
+def rates(trainer: EpochTrainer[Any, Any], monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The learning rate of every step of the whole run."""
+    found: list[float] = []
+
+    def learn(picks: torch.Tensor) -> float:
+        found.extend({group["lr"] for group in trainer.adam.param_groups})
+        return 0.0
+
+    monkeypatch.setattr(trainer, "_learn", learn)
+    for _ in range(trainer.settings.epochs):
+        trainer.run_epoch()
+    return found
+
+
+def test_rates_rise_for_an_epoch_or_a_twentieth_and_fall_along_a_cosine(
+    photos: fmnist.Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels, labels = tensors(photos)
+    epochs = train_classifier.Settings("percep-fmnist", seed=5, epochs=5, batch=1)
+    samples = Samples(pixels, torch.zeros(96, 64), labels)
+    twentieth = train_encoder.Settings("sha", epochs=5, batch=1)
+    for trainer, settings, rise in (
+        (train_classifier.Trainer(epochs, pixels, labels), epochs, 5),
+        (train_encoder.Trainer(twentieth, samples, torch.zeros(10, 64)), twentieth, 20),
+    ):
+        for k, rate in enumerate(rates(trainer, monkeypatch)):
+            progress = (k // 96 + k % 96 / 96) / 5
+            cosine = 1 + math.cos(math.pi * progress)
+            assert rate == settings.lr * min(1.0, rise * progress) * cosine / 2
 
 
 def test_training_leaves_the_global_stream_alone(photos: fmnist.Photos) -> None:

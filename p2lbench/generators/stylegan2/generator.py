@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from p2lbench.errors import UserError
 from p2lbench.generators.base import Generator
 from p2lbench.generators.stylegan2.config import Config, read_config
 from p2lbench.space import Role, Variable
+from p2lbench.steps import scale
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,16 +92,16 @@ class StyleGAN2(Generator):
             return (z, self._class_vector()) if self.conditional else (z,)
         std = (self._network.w_std * self.truncation).clamp(min=1e-6)
         shape = (config.w_dim,) if self.space == "w" else (config.num_ws, config.w_dim)
-        step = _STEP * _root_mean_square(std)
-        return (Variable("w", shape, mean.expand(shape), std.expand(shape), step=step),)
+        w = Variable("w", shape, mean.expand(shape), std.expand(shape))
+        return (replace(w, step=_STEP * scale(w)),)
 
     def _class_vector(self) -> Variable:
         import torch
 
         vectors = self.embed(torch.arange(len(self.classes), device=self._network.w_mean.device))
         std = vectors.std(0, unbiased=False).clamp(min=1e-6)
-        step = _CLASS_STEP * _root_mean_square(std)
-        return Variable("c", std.shape, vectors.mean(0), std, step=step, role="gradient")
+        c = Variable("c", std.shape, vectors.mean(0), std, role="gradient")
+        return replace(c, step=_CLASS_STEP * scale(c))
 
     def embed(self, class_ids: Tensor) -> Tensor:
         """(n,) → the label's embedding before it is normalised, (n, width)."""
@@ -147,7 +149,3 @@ def _config(name: str) -> Config | None:
         return read_config(path)
     except ValueError as error:
         raise ValueError(f"weights: '{name}' is {error}") from error
-
-
-def _root_mean_square(x: Tensor) -> float:
-    return float(x.square().mean().sqrt())
