@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from p2lbench import zoo
-from p2lbench.generators.biggan.generator import inference_form
+from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 from p2lbench.zoo import biggan
 
 CHUNK = 128
@@ -31,20 +29,19 @@ class Source:
     """The embedded generator as a source of samples."""
 
     def __init__(self) -> None:
-        model: Any = inference_form(zoo.load_biggan_fmnist())
-        self._model = model.to(memory_format=torch.channels_last)
+        self._generator = BigGANFashionMNIST()
+        self._generator.load("cpu")
 
     @property
     def vectors(self) -> Tensor:
         """The class vectors, (classes, 64)."""
-        vectors: Tensor = self._model.embeddings.weight.T
-        return vectors
+        return self._generator.embed(torch.arange(len(self._generator.classes)))
 
     def draw(self, n: int, seed: int) -> Samples:
         """`n` samples at truncation 1, the classes in turn, z ~ N(0, 1) cut to [-2, 2]."""
         rng = torch.Generator().manual_seed(seed)
         labels = biggan.balanced_labels(n, len(self.vectors))
-        z = biggan.truncated_noise(n, self._model.config.z_dim, 1.0, rng)
+        z = biggan.truncated_noise(n, self.vectors.shape[1], 1.0, rng)
         picks = torch.split(torch.arange(n), CHUNK)
         pixels = [grey(self.images(z[chunk], self.vectors[labels[chunk]])) for chunk in picks]
         return Samples(torch.cat(pixels), z, labels)
@@ -52,8 +49,7 @@ class Source:
     @torch.no_grad()
     def images(self, z: Tensor, c: Tensor) -> Tensor:
         """z (n, 64) and class vectors (n, 64), to images (n, 3, 32, 32) in [-1, 1]."""
-        images: Tensor = self._model.generator(torch.cat([z, c], dim=1), 1.0)
-        return images
+        return self._generator.forward(z=z, c=c)
 
 
 def grey(images: Tensor) -> Tensor:

@@ -10,30 +10,25 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from p2lbench.generators.biggan.config import Config, parsed
 from p2lbench.generators.biggan.generator import BigGAN, BigGANFashionMNIST
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 VALUES = load_file(GOLDEN / "biggan_tiny.safetensors")
+WRITTEN = json.loads((GOLDEN / "biggan_tiny.json").read_text())
+STATE = {k.removeprefix("sd."): v for k, v in VALUES.items() if k.startswith("sd.")}
 TRUNCATIONS = [1.0, 0.5, 0.43, 0.425, 0.37, 0.985, 0.02, 0.01, 0.14, 0.58]
 
 
 class Tiny(BigGAN):
     size = (32, 32)
 
-    def _read(self) -> Any:
-        from pytorch_pretrained_biggan import BigGAN as Model
-        from pytorch_pretrained_biggan import BigGANConfig
-
-        model = Model(
-            BigGANConfig(**json.loads((GOLDEN / "biggan_tiny.json").read_text())["config"])
-        )
-        state = {k.removeprefix("sd."): v for k, v in VALUES.items() if k.startswith("sd.")}
-        model.load_state_dict(state, strict=True)
-        return model.eval()
+    def _read(self) -> tuple[Config, dict[str, torch.Tensor]]:
+        return parsed(WRITTEN["config"]), STATE
 
 
-def loaded(truncation: float = 1.0) -> Tiny:
-    generator = Tiny(truncation)
+def loaded(*options: Any) -> Tiny:
+    generator = Tiny(*options)
     generator.load("cpu")
     return generator
 
@@ -50,6 +45,16 @@ def test_images_are_the_packages_at_every_truncation(truncation):
     torch.testing.assert_close(images, VALUES[f"out.img_t{truncation}"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("truncation", [0.425, 0.14, 0.58])
+def test_linear_interpolation_is_the_one_that_the_package_meant(truncation):
+    generator = loaded(truncation, "linear")
+    with torch.no_grad():
+        images = generator.forward(**inputs(generator))
+    expected = VALUES[f"out_correct_interp.img_t{truncation}"]
+    torch.testing.assert_close(images, expected, rtol=0, atol=1e-4)
+    assert (VALUES[f"out.img_t{truncation}"] - expected).abs().max() > 1e-2
+
+
 @pytest.mark.filterwarnings("ignore:TF32 acceleration")
 def test_gradients_are_the_packages():
     generator = loaded()
@@ -59,7 +64,7 @@ def test_gradients_are_the_packages():
         (generator.forward(**given) * VALUES["in.cotangent"]).sum().backward()
     for name, key in (("z", "out.grad_z_t1.0"), ("c", "out.grad_embed_t1.0")):
         torch.testing.assert_close(given[name].grad, VALUES[key], rtol=0, atol=5e-4)
-    assert all(p.grad is None and not p.requires_grad for p in generator._model.parameters())
+    assert not list(generator._network.parameters())
 
 
 def test_the_class_vector_is_the_embedding_of_the_class():

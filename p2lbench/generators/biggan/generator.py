@@ -1,20 +1,28 @@
-"""BigGAN-deep (Brock et al., 2019) as `pytorch_pretrained_biggan` defines it."""
+"""The generators that are a BigGAN-deep (Brock et al. 2019)."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from p2lbench.errors import UserError
 from p2lbench.generators.base import Generator, ObjectStats
+from p2lbench.generators.biggan.config import PUBLISHED, Config, parsed, read_config
+from p2lbench.generators.biggan.statistics import Interpolation, Statistics
 from p2lbench.space import Variable
 from p2lbench.zoo.fmnist import CLASSES
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Of BigGAN-256's samples, as the paper's authors measured and published them with their code.
+_OBJECTS = ObjectStats((137 / 255, 127 / 255), (213 / 255, 210 / 255))
+_IMAGENET = 1000
+
 
 class BigGAN(Generator):
-    """A class-conditional BigGAN whose class vector c = W · onehot is a variable (paper, eq. 1).
+    """A BigGAN-deep with classes whose vector c = W · onehot is a variable (paper, eq. 1).
 
     z is kept within ±2 (section 3.1). Step sizes are the paper's: 0.05 for z, 0.0001 for c.
     """
@@ -22,25 +30,41 @@ class BigGAN(Generator):
     conditional = True
     variable_names = ("z", "c")
 
-    def __init__(self, truncation: float = 1.0) -> None:
-        """`truncation`: whose batch-norm statistics to use, above 0 and at most 1."""
-        if not 0 < truncation <= 1:
-            raise ValueError(f"truncation: expected above 0 and at most 1, got {truncation:g}")
-        self.truncation = truncation
-        self._model: Any = None
+    def __init__(
+        self,
+        truncation: float = 1.0,
+        interpolation: Interpolation = "package",
+        compiled: bool = False,
+    ) -> None:
+        """Options that all have.
+
+        Args:
+            truncation: whose batch-norm statistics to use, above 0 and at most 1.
+            interpolation: between the truncations that have statistics: `package`, as
+                pytorch_pretrained_biggan does it, with the two weights swapped; or `linear`.
+            compiled: let torch.compile translate the network; takes minutes per worker.
+        """
+        self.statistics = Statistics(truncation, interpolation)
+        self.compiled = compiled
+        self._network: Any = None
+        self._function: Any = None
 
     @abstractmethod
-    def _read(self) -> Any:
-        """The package's model, in eval mode."""
+    def _read(self) -> tuple[Config, dict[str, Tensor]]:
+        """The architecture and the tensors, by the names of pytorch_pretrained_biggan."""
 
     def load(self, device: str) -> None:
-        if self._model is None:
-            self._model = inference_form(self._read())
-        self._model.to(device)
+        if self._network is None:
+            from p2lbench.generators.biggan.network import Network
+
+            self._network = Network(*self._read(), self.statistics)
+        self._function = self._network.to(device)
+        if self.compiled:
+            self._function = _compiled(self._network)
 
     @property
     def variables(self) -> tuple[Variable, ...]:  # type: ignore[override]
-        vectors = self._model.embeddings.weight.T
+        vectors = self._network.embeddings
         width = vectors.shape[1]
         std = vectors.std(0).clamp(min=1e-6)
         return (
@@ -49,14 +73,15 @@ class BigGAN(Generator):
         )
 
     def forward(self, **latents: Tensor) -> Tensor:
+        """z (n, z_dim) and c (n, z_dim), to images (n, 3, side, side) in [-1, 1]."""
         import torch
 
-        condition = torch.cat([latents["z"], latents["c"]], dim=1)
-        images: Tensor = self._model.generator(condition, self.truncation)
+        images: Tensor = self._function(torch.cat([latents["z"], latents["c"]], dim=1))
         return images
 
     def embed(self, class_ids: Tensor) -> Tensor:
-        vectors: Tensor = self._model.embeddings.weight.T[class_ids]
+        """(n,) → (n, z_dim)."""
+        vectors: Tensor = self._network.embeddings[class_ids]
         return vectors
 
 
@@ -71,22 +96,115 @@ class BigGANFashionMNIST(BigGAN):
     default_loss = {"l1": 1.0, "percep-fmnist": 10.0}  # noqa: RUF012 (never changed)
     default_metrics = ("percep-fmnist", "percep-fmnist-heldout")
 
-    def _read(self) -> Any:
+    def _read(self) -> tuple[Config, dict[str, Tensor]]:
+        from safetensors.torch import load_file
+
         from p2lbench import zoo
 
-        return zoo.load_biggan_fmnist()
+        return parsed(zoo.config()), load_file(zoo.weights("biggan-fmnist"))
 
 
-def inference_form(model: Any) -> Any:
-    """The same function at less cost: spectral norm folded into the weights, weights frozen, and
-    of the last convolution only the three channels that the package's forward keeps."""
-    from torch import nn
-    from torch.nn.utils import remove_spectral_norm
+class BigGANDeep(BigGAN):
+    """A BigGAN-deep checkpoint, published or the user's own, at any resolution."""
 
-    for module in model.modules():
-        if hasattr(module, "weight_orig"):
-            remove_spectral_norm(module)
-    last = model.generator.conv_to_rgb
-    last.weight = nn.Parameter(last.weight[:3].contiguous())
-    last.bias = nn.Parameter(last.bias[:3].contiguous())
-    return model.eval().requires_grad_(False)
+    default_loss = {"l1": 1.0, "lpips-alex": 10.0}  # noqa: RUF012 (never changed)
+    default_metrics = ("lpips-alex", "lpips-vgg")
+
+    def __init__(
+        self,
+        weights: str,
+        truncation: float = 1.0,
+        interpolation: Interpolation = "package",
+        compiled: bool = False,
+        object_stats: ObjectStats | None = None,
+    ) -> None:
+        """Options as for `BigGAN`, and:
+
+        Args:
+            weights: its name, `p2lbench weights add FILE --as NAME`.
+            object_stats: where its objects are, which `p2lbench measure-objects` tells; `prealign`
+                needs it.
+        """
+        super().__init__(truncation, interpolation, compiled)
+        self.weights, self.object_stats = (weights,), object_stats
+        if (config := _config(weights)) is not None:
+            self.size = (config.side, config.side)
+            self.classes = _class_names(config.num_classes)
+
+    def _read(self) -> tuple[Config, dict[str, Tensor]]:
+        from p2lbench.generators.biggan.checkpoint import read
+        from p2lbench.weights import locate
+
+        return read(locate(self.weights[0]).path)
+
+
+def deep_128(
+    truncation: float = 1.0, interpolation: Interpolation = "package", compiled: bool = False
+) -> BigGANDeep:
+    """BigGAN-deep at 128×128, trained on ImageNet. Options as for `BigGAN`."""
+    return BigGANDeep("biggan-deep-128", truncation, interpolation, compiled, _OBJECTS)
+
+
+def deep_256(
+    truncation: float = 1.0, interpolation: Interpolation = "package", compiled: bool = False
+) -> BigGANDeep:
+    """BigGAN-deep at 256×256, trained on ImageNet: the paper's generator. Options as for
+    `BigGAN`."""
+    return BigGANDeep("biggan-deep-256", truncation, interpolation, compiled, _OBJECTS)
+
+
+def deep_512(
+    truncation: float = 1.0, interpolation: Interpolation = "package", compiled: bool = False
+) -> BigGANDeep:
+    """BigGAN-deep at 512×512, trained on ImageNet. Options as for `BigGAN`."""
+    return BigGANDeep("biggan-deep-512", truncation, interpolation, compiled, _OBJECTS)
+
+
+def _config(name: str) -> Config | None:
+    """Known of the published ones, else from the file's header; None if the file cannot be had,
+    which is reported by who needs it.
+
+    Raises:
+        ValueError: it is no BigGAN-deep checkpoint.
+    """
+    from p2lbench.weights import locate
+
+    if name in PUBLISHED:
+        return PUBLISHED[name]
+    try:
+        path = locate(name).path
+    except UserError:
+        return None
+    try:
+        return read_config(path)
+    except ValueError as error:
+        raise ValueError(f"weights: '{name}' is {error}") from error
+
+
+def _class_names(count: int) -> tuple[str, ...]:
+    """ImageNet's, if there are as many; else their numbers."""
+    if count != _IMAGENET:
+        return tuple(map(str, range(count)))
+    return tuple((files(__package__) / "imagenet.txt").read_text("utf-8").splitlines())
+
+
+def _compiled(network: Any) -> Any:
+    """The network translated, for any number of candidates from two on, and one run of it: what
+    does not work is found before the clock starts.
+
+    Raises:
+        UserError: there is no compiler, or it refuses.
+    """
+    import torch
+
+    function: Any = torch.compile(network, dynamic=True)
+    condition = torch.zeros(2, network.seed_weight.shape[1], device=network.seed_weight.device)
+    try:
+        torch.autograd.grad(function(condition.requires_grad_(True)).sum(), condition)
+    except Exception as error:  # whatever a compiler says
+        first = str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"compiled: torch.compile cannot translate this network here: {first}\n"
+            "  a C++ compiler is needed; or leave the option out"
+        ) from error
+    return function
