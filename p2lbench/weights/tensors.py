@@ -16,6 +16,7 @@ from p2lbench.weights.pickles import Bad
 LARGEST = 4 << 30  # bytes; NVIDIA's and BigGAN's largest have 0.4 GB
 _LONGEST = 240  # characters of a message
 _SAFE_TORCH = (2, 6)  # before, weights_only could be made to execute code (CVE-2025-32434)
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def refusal(name: str, error: Exception) -> UserError:
@@ -63,10 +64,15 @@ def torch_file(path: Path, allowed: tuple[Callable[..., Any], ...] = ()) -> Mapp
 def _check_torch(path: Path) -> None:
     if tuple(map(int, torch.__version__.split(".")[:2])) < _SAFE_TORCH:
         raise Bad(f"reading {path.suffix} safely needs torch 2.6, this is {torch.__version__}")
-    if zipfile.is_zipfile(path):
+    if not zipfile.is_zipfile(path):
+        return
+    try:
         with zipfile.ZipFile(path) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise Bad("it is compressed, which torch's files are not")
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise Bad("it is a damaged zip file") from error
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise Bad("it is compressed, which torch's files are not")
 
 
 def safetensors_file(path: Path) -> dict[str, Tensor]:
@@ -90,7 +96,8 @@ def check(state: Mapping[Any, Any], size: int) -> None:
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise Bad("there is something else than named tensors in it")
-        if tensor.layout is not torch.strided or not tensor.is_floating_point():
+        plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
+        if not plain or tensor.is_nested or tensor.dtype not in _FLOATS or not tensor.numel():
             raise Bad(f"'{name}' is no tensor of plain numbers")
         size -= tensor.nbytes
     if size < 0:

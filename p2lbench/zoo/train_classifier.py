@@ -7,7 +7,6 @@ last finished epoch.
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +14,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from rich.progress import Progress
 from torch import Tensor
 
 from p2lbench.zoo import fmnist
 from p2lbench.zoo.classifiers import ARCHITECTURES, Classifier
-from p2lbench.zoo.training import EpochTrainer, begin, descend, seeded, train
-
-log = logging.getLogger("p2lbench.zoo.train_classifier")
+from p2lbench.zoo.training import EpochTrainer, begin, descend, reporting, seeded, train
 
 
 @dataclass(frozen=True)
@@ -104,15 +100,11 @@ def main(arguments: list[str] | None = None) -> None:
         bfloat16=options.bfloat16,
     )
     trainer = Trainer(settings, torch.from_numpy(photos.pixels), torch.from_numpy(photos.labels))
-    with Progress() as bar:
-        task = bar.add_task("train", total=settings.epochs)
 
-        def report(trainer: Trainer, loss: float) -> None:
-            share = accuracy(trainer.model, tune)
-            text = f"epoch {trainer.epoch} loss {loss:.3f} tune accuracy {share:.4f}"
-            bar.update(task, completed=trainer.epoch, description=text)
-            log.info("%s seconds %.0f", text, trainer.seconds)
+    def told(loss: float) -> str:
+        return f"loss {loss:.3f} tune accuracy {accuracy(trainer.model, tune):.4f}"
 
+    with reporting(trainer, told) as report:
         train(trainer, options.out, report)
 
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from rich.progress import Progress, track
+from rich.progress import track
 from torch import Tensor
 
 from p2lbench import zoo
 from p2lbench.zoo import checkpoints, encoder, fmnist
 from p2lbench.zoo.samples import Samples, Source
-from p2lbench.zoo.training import EpochTrainer, begin, descend, seeded, train
+from p2lbench.zoo.training import EpochTrainer, begin, descend, reporting, seeded, train
 
 log = logging.getLogger("p2lbench.zoo.train_encoder")
 SHARD = 4_000
@@ -90,15 +90,11 @@ def main(arguments: list[str] | None = None) -> None:
     settings, source = Settings(zoo.sha256("biggan-fmnist"), **chosen), Source()
     held_out = source.draw(HELD_OUT, HELD_OUT_SEED)
     trainer = Trainer(settings, draw(source, settings, options.out), source.vectors)
-    with Progress() as bar:
-        task = bar.add_task("train", total=settings.epochs)
 
-        def report(trainer: Trainer, loss: float) -> None:
-            seen = error(trainer.model, held_out, trainer.vectors)
-            text = f"epoch {trainer.epoch} loss {loss:.4f} held out {seen:.4f}"
-            bar.update(task, completed=trainer.epoch, description=text)
-            log.info("%s seconds %.0f", text, trainer.seconds)
+    def told(loss: float) -> str:
+        return f"loss {loss:.4f} held out {error(trainer.model, held_out, source.vectors):.4f}"
 
+    with reporting(trainer, told) as report:
         train(trainer, options.out, report)
 
 

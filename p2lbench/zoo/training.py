@@ -6,12 +6,14 @@ import logging
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
+from rich.progress import Progress
 from torch import Tensor, nn
 
 from p2lbench.zoo import checkpoints
@@ -121,6 +123,25 @@ def train(
     while trainer.epoch < trainer.settings.epochs:
         report(trainer, trainer.run_epoch())
         checkpoints.save(path, trainer.state())
+
+
+@contextmanager
+def reporting(
+    trainer: EpochTrainer[Any, Any], told: Callable[[float], str]
+) -> Iterator[Callable[[EpochTrainer[Any, Any], float], None]]:
+    """A `report` for `train`: a progress bar, and a line of the log for every epoch.
+
+    `told`: what is said of an epoch, given its mean loss.
+    """
+    with Progress() as bar:
+        task = bar.add_task("train", total=trainer.settings.epochs)
+
+        def report(trainer: EpochTrainer[Any, Any], loss: float) -> None:
+            text = f"epoch {trainer.epoch} {told(loss)}"
+            bar.update(task, completed=trainer.epoch, description=text)
+            log.info("%s seconds %.0f", text, trainer.seconds)
+
+        yield report
 
 
 def resumed(trainer: Run, path: Path) -> bool:

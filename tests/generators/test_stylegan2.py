@@ -221,12 +221,31 @@ def test_another_file_under_the_name_is_refused(folder: Path):
         ({"mapping.fc0.weight": None}, "no sequence"),
         ({"synthesis.b4.const": torch.full((32, 4, 4), torch.nan)}, "not finite"),
         ({"synthesis.b8.resample_filter": torch.ones(4, 4)}, "only .1, 3, 3, 1. is supported"),
+        ({"synthesis.b4.const": torch.ones(())}, "expected 3 dimensions"),
+        ({"mapping.fc0.weight": torch.ones(32, 0)}, "z of at least 1 number, got 0"),
+        ({"synthesis.b16.conv0.noise_const": None}, "noise_const': expected .* got none"),
+        ({"synthesis.b16.conv0.noise_strength": None}, "noise_strength': expected .* got none"),
     ],
 )
 def test_tensors_that_are_no_stylegan2_are_refused(change, message):
-    changed = {k: v for k, v in {**state(ADA), **change}.items() if v is not None}
+    assert_refused({**state(ADA), **change}, message)
+
+
+@pytest.mark.parametrize("embedded", [64, 70])
+def test_a_class_that_leaves_no_room_for_z_is_refused(embedded: int):
+    embed = {"weight": torch.ones(embedded, 3), "bias": torch.ones(embedded)}
+    change = {f"mapping.embed.{name}": tensor for name, tensor in embed.items()}
+    assert_refused({**state(COND), **change}, f"z of at least 1 number, got {64 - embedded}")
+
+
+def test_a_strength_of_several_numbers_is_refused():
+    change = {"conv1.noise.weight": torch.ones(3)}
+    assert_refused({**state(ROSINALITY), **change}, r"noise_strength': .* got shape \(3,\)")
+
+
+def assert_refused(changed, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        converted(changed, {})
+        converted({k: v for k, v in changed.items() if v is not None}, {})
 
 
 def test_a_missing_checkpoint_is_left_to_the_suite_to_report():

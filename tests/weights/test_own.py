@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,32 @@ def test_other_formats(tmp_path: Path) -> None:
     generator.load("cpu")
     found = generator.forward(z=values["in.z"])
     torch.testing.assert_close(found, values["out.img_trunc0.7"], rtol=0, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda plain: plain.to("meta"),
+        lambda plain: torch.nested.nested_tensor([plain]),
+        lambda plain: plain.to(torch.complex64),
+        lambda plain: plain.to(torch.float8_e5m2),
+        lambda plain: plain[:, :0],
+    ],
+    ids=["meta", "nested", "complex", "8 bits", "empty"],
+)
+def test_tensors_without_plain_numbers_are_refused(
+    made: Callable[[torch.Tensor], torch.Tensor], tmp_path: Path
+) -> None:
+    torch.save({"g_ema": {"input.input": made(torch.ones(1, 32, 4, 4))}}, tmp_path / "r.pt")
+    with pytest.raises(UserError, match=r"'input\.input' is no tensor of plain numbers"):
+        weights.bring(tmp_path / "r.pt")
+
+
+def test_a_damaged_zip_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "r.pt").write_bytes(bytes(20) + b"PK\x05\x06" + b"\xff" * 18)
+    with pytest.raises(UserError, match="damaged zip file"):
+        weights.bring(tmp_path / "r.pt")
 
 
 def test_a_converted_file_can_be_brought_elsewhere(tmp_path: Path) -> None:

@@ -56,14 +56,15 @@ def config_of(state: State, clamp: float | None = None, mapping_rate: float = 0.
     c_dim = _shape(state, "mapping.embed.weight", 2)[1] if "mapping.embed.weight" in state else 0
     inputs = _shape(state, "mapping.fc0.weight", 2)[1]
     embedded = _shape(state, "mapping.embed.weight", 2)[0] if c_dim else 0
-    z_dim = inputs - embedded
+    if (z_dim := inputs - embedded) < 1:
+        raise UserError(f"StyleGAN2's mapping: expected a z of at least 1 number, got {z_dim}")
     noise = "synthesis.b4.conv1.noise_const" in state
     config = Config(z_dim, c_dim, width, 2 ** (blocks + 1), layers, noise, clamp, mapping_rate)
     expected = dict(_expected(config, state, embedded))
     for name, shape in expected.items():
         if name in state and tuple(state[name].shape) == shape:
             continue
-        if name not in state and (name == W_AVG or ".noise_" in name):
+        if name not in state and (name == W_AVG or (".noise_" in name and not noise)):
             continue
         found = f"shape {tuple(state[name].shape)}" if name in state else "none"
         raise UserError(f"StyleGAN2's tensor '{name}': expected shape {shape}, got {found}")
@@ -110,14 +111,14 @@ def _convolution(n: int) -> str:
 def _reshaped(own: str, layer: str, tensor: Tensor) -> Tensor:
     if own == "weight":
         return tensor.squeeze(0)
-    if own == "noise_strength" or (own == "bias" and layer.endswith("torgb")):
-        return tensor.reshape(() if own == "noise_strength" else -1)
-    return tensor
+    if own == "noise_strength":
+        return tensor.squeeze()
+    return tensor.reshape(-1) if own == "bias" and layer.endswith("torgb") else tensor
 
 
 def _expected(config: Config, state: State, embedded: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield from _expected_mapping(config, state, embedded)
-    before = len(state["synthesis.b4.const"])
+    before = _shape(state, "synthesis.b4.const", 3)[0]
     yield "synthesis.b4.const", (before, 4, 4)
     for side in config.resolutions:
         block = f"synthesis.b{side}"

@@ -140,9 +140,8 @@ class Synthesis(nn.Module):
         image: Tensor = self.colours[0](x, ws[:, 1])
         blocks = zip(self.convolutions[::2], self.convolutions[1::2], self.colours[1:], strict=True)
         for i, (upper, lower, colours) in enumerate(blocks):
-            at = (
-                2 * i + 1
-            )  # a block's colours share their w with the next block's first convolution
+            # A block's colours share their w with the next block's first convolution.
+            at = 2 * i + 1
             x = upper(x, ws[:, at], given[at])
             x = lower(x, ws[:, at + 1], given[at + 1])
             image = _doubled(image) + colours(x, ws[:, at + 2])
