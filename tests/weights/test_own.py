@@ -321,10 +321,8 @@ def test_the_documented_suite_runs(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "generators.md").read_text(encoding="utf-8")
-    ((command,), (text,)) = (
-        re.findall(r"```sh\n(.*?)```", page, re.S),
-        re.findall(r"```yaml\n(.*?)```", page, re.S),
-    )
+    (command,) = re.findall(r"```sh\n(p2lbench weights add stylegan2-ada.*?)\n```", page)
+    (text,) = re.findall(r"<!-- test: my-faces.yaml -->\n```yaml\n(.*?)```", page, re.S)
     monkeypatch.chdir(tmp_path)
     faces.rename("stylegan2-ada.pkl")
     assert called(*command.split()[1:]).code == 0
