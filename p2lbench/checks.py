@@ -128,6 +128,8 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "mapping_type": "a mapping",
     "model_type": "a mapping",
+    "dataclass_type": "a mapping",
+    "unexpected_keyword_argument": "no such key",
     "none_required": "null",
     "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",

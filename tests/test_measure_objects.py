@@ -97,7 +97,10 @@ def test_the_command_measures_a_plugins_generator(tmp_path: Path) -> None:
     assert set(done.json["size"]["height"]) == {"median", "mode", "std", "low", "high"}
     text = called("measure-objects", "tiny", "--samples", 8, *plugin, "--background", "fill").out
     assert "object_stats = ObjectStats(center=(" in text
+    assert "object_stats: {center: [" in text
     assert "of 8 samples" in text
+    with_options = "{biggan-fmnist: {truncation: 0.5}}"
+    assert called("measure-objects", with_options, "--samples", 8, "--json").code == 0
     wrong = called("measure-objects", "tinny", *plugin)
     assert wrong.code == 2
     assert "unknown generator 'tinny'. Did you mean 'tiny'?" in wrong.err

@@ -21,7 +21,9 @@ class Background(StrEnum):
 
 
 def measure_objects(
-    generator: Annotated[str, typer.Argument(help="A generator, see `list generators`.")],
+    generator: Annotated[
+        str, typer.Argument(help="A generator, see `list generators`, or '{name: {options}}'.")
+    ],
     samples: Annotated[int, typer.Option(min=1, help="How many images to draw.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     background: Annotated[
@@ -48,7 +50,8 @@ def measure_objects(
     out().print(
         f"\nAn object was found in {measured.used} of {measured.samples} samples; the threshold "
         f"explains {measured.separability:.0%} of the contrast.\n"
-        f"object_stats = ObjectStats(center={center}, size={size})",
+        f"object_stats = ObjectStats(center={center}, size={size})\n"
+        f"object_stats: {{center: {[*center]}, size: {[*size]}}}",
         soft_wrap=True,
     )
 
@@ -59,8 +62,10 @@ def _measured(
     from p2lbench.measure_objects import measure
     from p2lbench.options import build, resolve
     from p2lbench.plugins import load
+    from p2lbench.yamlfile import parse
 
     registry = load(plugin or []).registry
-    generator = build(resolve(registry, "generators", name), registry)
+    written = parse(name, "GENERATOR").data if name.lstrip().startswith("{") else name
+    generator = build(resolve(registry, "generators", written), registry)
     generator.load("cpu")
     return measure(generator, samples, seed, background.value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from p2lbench.space import Variable
 
@@ -12,12 +14,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_Place = Annotated[float, Field(ge=0, le=1)]
+_Share = Annotated[float, Field(gt=0, le=1)]
+
+
 @dataclass(frozen=True)
 class ObjectStats:
-    """Where a generator puts its objects, as fractions of the image's height and width."""
+    """Where a generator puts its objects, as fractions of the image's height and width.
 
-    center: tuple[float, float]
-    size: tuple[float, float]
+    It may be the type of an option: suites then write `{center: [0.5, 0.5], size: [0.8, 0.8]}`,
+    and the numbers are checked.
+    """
+
+    center: tuple[_Place, _Place]
+    size: tuple[_Share, _Share]
 
 
 class Generator:

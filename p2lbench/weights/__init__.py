@@ -198,7 +198,7 @@ def add(name: str, file: Path | str) -> Located:
         raise UserError(f"{name}: these weights come with the package and cannot be replaced")
     entry, source = catalogue.entry(name), Path(file)
     if entry.kind:
-        converted.add(source, entry)
+        converted.add(source.resolve(), entry)
         return locate(name)
     if not source.is_file():
         raise UserError(f"{name}: no file {source}")

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from p2lbench import weights
 from p2lbench.errors import UserError
+from p2lbench.generators.base import ObjectStats
 from p2lbench.generators.stylegan2.config import KIND
 from p2lbench.generators.stylegan2.generator import StyleGAN2
 
@@ -274,6 +275,18 @@ def test_the_checkpoint_is_part_of_a_cells_id(faces: Path, tmp_path: Path) -> No
     ("options", "message"),
     [
         ({"crop": [64, 32]}, "s.yaml:20:13: generator 'stylegan2': crop: expected"),
+        (
+            {"object_stats": {"center": [0.5, 0.5], "size": [0.8, 1.8]}},
+            "option 'object_stats.size.1' of generator 'stylegan2': expected at most 1.0, got 1.8",
+        ),
+        (
+            {"object_stats": {"center": [0.5, -0.5], "size": [0.8, 0]}},
+            "option 'object_stats.size.1' of generator 'stylegan2': expected more than 0.0, got 0",
+        ),
+        (
+            {"object_stats": {"center": [0.5, 0.5], "sizes": 1}},
+            "option 'object_stats.sizes' of generator 'stylegan2': expected no such key",
+        ),
         ({"weights": "lpips-alex"}, "weights: 'lpips-alex' is not a StyleGAN2 checkpoint"),
     ],
 )
@@ -286,6 +299,31 @@ def test_wrong_options_have_a_place(
     found = called("validate", suite(tmp_path, **options))
     assert found.code == 2
     assert message in found.err
+
+
+def test_prealign_works_where_the_objects_are_told(faces: Path, tmp_path: Path) -> None:
+    weights.bring(faces)
+    stats = {"center": [0.5, 0.4], "size": [0.8, 0.6]}
+    for options, outcome in (({}, "skipped"), ({"object_stats": stats}, "ok")):
+        file = suite(tmp_path, **options)
+        content = {**json.loads(file.read_text()), "transforms": ["prealign"]}
+        file.write_text(json.dumps(content))
+        ran = called("run", file, "--results", tmp_path / outcome, "--executor", "inline", "--json")
+        assert ran.json["cells"][outcome] == 2
+    generator = StyleGAN2("faces", object_stats=ObjectStats((0.5, 0.4), (0.8, 0.6)))
+    assert generator.object_stats == ObjectStats((0.5, 0.4), (0.8, 0.6))
+
+
+def test_a_checkpoint_of_another_kind_is_told(tmp_path: Path, folder: Path) -> None:
+    values = load_file(GOLDEN / "biggan_tiny.safetensors")
+    state = {name[3:]: tensor for name, tensor in values.items() if name.startswith("sd.")}
+    torch.save(state, tmp_path / "faces.pt")
+    written = json.loads((GOLDEN / "biggan_tiny.json").read_text())["config"]
+    (tmp_path / "config.json").write_text(json.dumps(written))
+    weights.bring(tmp_path / "faces.pt")
+    found = called("validate", suite(tmp_path))
+    assert found.code == 2
+    assert "weights: 'faces' is not a StyleGAN2 checkpoint but a BigGAN-deep one" in found.err
 
 
 @pytest.mark.parametrize("words", [("a", "b", "c"), ("a", "b", "--as", "c")])
@@ -310,10 +348,8 @@ def test_the_documented_suite_runs(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "generators.md").read_text(encoding="utf-8")
-    ((command,), (text,)) = (
-        re.findall(r"```sh\n(.*?)```", page, re.S),
-        re.findall(r"```yaml\n(.*?)```", page, re.S),
-    )
+    (command,) = re.findall(r"```sh\n(p2lbench weights add stylegan2-ada.*?)\n```", page)
+    (text,) = re.findall(r"<!-- test: my-faces.yaml -->\n```yaml\n(.*?)```", page, re.S)
     monkeypatch.chdir(tmp_path)
     faces.rename("stylegan2-ada.pkl")
     assert called(*command.split()[1:]).code == 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from p2lbench.errors import UserError
-from p2lbench.generators.base import Generator
+from p2lbench.generators.base import Generator, ObjectStats
 from p2lbench.generators.stylegan2.config import Config, read_config
 from p2lbench.space import Role, Variable
 from p2lbench.steps import scale
@@ -32,6 +32,8 @@ class StyleGAN2(Generator):
             narrows the prior, and nothing else.
         crop: [height, width] of the images' central part that has content; the rest is cut off.
         clip: the network's values reach beyond [-1, 1]; they are clipped, or left as they are.
+        object_stats: where its objects are, which `p2lbench measure-objects` tells; `prealign`
+            needs it.
     """
 
     default_loss = {"l1": 1.0}  # noqa: RUF012 (never changed)
@@ -44,12 +46,13 @@ class StyleGAN2(Generator):
         truncation: float = 1.0,
         crop: tuple[int, int] | None = None,
         clip: bool = True,
+        object_stats: ObjectStats | None = None,
     ) -> None:
         if not 0 < truncation <= 1:
             raise ValueError(f"truncation: expected above 0 and at most 1, got {truncation:g}")
         self.weights = (weights,)
         self.space, self.noise, self.truncation = space, noise, truncation
-        self.crop, self.clip = crop, clip
+        self.crop, self.clip, self.object_stats = crop, clip, object_stats
         self._network: Any = None
         if (config := _config(weights)) is not None:
             self._describe(config)
