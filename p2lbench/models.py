@@ -16,7 +16,7 @@ class Models:
         self.registry, self.device = registry, device
         self._loaded: dict[str, Any] = {}
         self._generator: str | None = None
-        self.warm: set[str] = set()
+        self.warm: dict[str, int] = {}  # what has run once, and the bytes that it took
 
     def fresh(self, spec: Spec) -> Any:
         """A new instance, for what keeps state (optimizers, transforms)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ class CellObjective:
 
     aligned: L(G(x), T(y), T(m)); original: L(T⁻¹(G(x)), y, m). Without a transform they are one
     function, unless the background counts in the first and not in the second.
+
+    `batch`: how many candidates go through the networks at once; None for all of them.
     """
 
     def __init__(
@@ -48,11 +50,15 @@ class CellObjective:
         self.same_frame = transform is None and bool((self.scored_mask == self.mask).all())
         self.networks = sum(loss.network is not None for loss, _ in terms)
         self.ledger = Ledger()
+        self.batch: int | None = None
         self._prepared = self._prepare(target, self.scored_mask)
         self._aligned: tuple[bytes, list[Mapping[str, Tensor]]] | None = None
 
     def images(self, x: Tensor) -> Tensor:
         """G(x): (n, D) → (n, 3, H, W)."""
+        return self._in_parts(lambda rows, _: self._images(rows), x)
+
+    def _images(self, x: Tensor) -> Tensor:
         latents = {name: v for name, v in self.space.split(x).items() if name not in (PHI, HELD)}
         with untouched(self.generator, x):
             images = self.generator.forward(**latents)
@@ -78,24 +84,43 @@ class CellObjective:
 
     def original(self, x: Tensor) -> Tensor:
         """(n,) scores in the target's own frame."""
-        images = self.images(x)
+        return self._in_parts(lambda rows, _: self._original(rows), x)
+
+    def _original(self, x: Tensor) -> Tensor:
+        images = self._images(x)
         if self.transform is not None:
             images = inverted(self.transform, images, self.phi(x))
         return self._total(images, self._prepared)
 
     def aligned(self, x: Tensor) -> Tensor:
         """(n,) training losses in the generator's frame; differentiable."""
-        if self.same_frame:
-            return self._total(self.images(x), self._prepared)
-        return self._total(self.images(x), self._aligned_targets(x))
+        targets = self._prepared if self.same_frame else self._aligned_targets(x)
 
-    def warm_up(self, x: Tensor) -> None:
-        """One gradient at x (1, D) that leaves nothing behind, in the ledger neither."""
+        def losses(rows: Tensor, part: slice) -> Tensor:
+            from p2lbench.microbatch import rows_of
+
+            return self._total(self._images(rows), [rows_of(target, part) for target in targets])
+
+        return self._in_parts(losses, x)
+
+    def warm_up(self, x: Tensor) -> int:
+        """One gradient at x (1, D) that leaves nothing behind, in the ledger neither; the bytes
+        that its tensors take."""
         import torch
 
+        from p2lbench.microbatch import Meter
+
         before = self.ledger.target_preparations
-        torch.autograd.grad(self.aligned(x.requires_grad_(True)).sum(), x)
+        with Meter() as meter:
+            torch.autograd.grad(self.aligned(x.requires_grad_(True)).sum(), x)
         self.ledger.target_preparations, self._aligned = before, None
+        peak: int = meter.peak
+        return peak
+
+    def _in_parts(self, function: Callable[[Tensor, slice], Tensor], x: Tensor) -> Tensor:
+        from p2lbench.microbatch import in_parts
+
+        return in_parts(function, x, self.batch or len(x))
 
     def _aligned_targets(self, x: Tensor) -> list[Mapping[str, Tensor]]:
         if self.transform is None:

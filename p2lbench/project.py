@@ -20,7 +20,7 @@ from p2lbench.recording import describe, environment, recorded, rescored
 from p2lbench.root import Root, Timeout
 from p2lbench.seeds import stream
 from p2lbench.space import ROLES, Role, Space, Variable
-from p2lbench.spec import Search, Spec
+from p2lbench.spec import Search, Spec, canonical
 from p2lbench.start import Start, in_order
 from p2lbench.steps import stepped
 from p2lbench.transforms.compose import Composed
@@ -95,7 +95,7 @@ def _project(
     if started is not None:
         started()
     setting = prepare(task, models)
-    _warm_up(setting, models)
+    _warm_up(setting, task.cell, models)
     root = Root(
         setting.objective,
         setting.space,
@@ -279,12 +279,17 @@ def _loaded(spec: Spec, models: Models) -> Optimizer:
     return optimizer
 
 
-def _warm_up(setting: Setting, models: Models) -> None:
-    """One uncounted gradient per generator and loss, so that no cell pays for the first call."""
-    key = f"{id(setting.generator)}/{[id(loss) for loss, _ in setting.objective.terms]}"
+def _warm_up(setting: Setting, cell: Cell, models: Models) -> None:
+    """One uncounted gradient per generator, loss and transforms: no cell pays for the first call,
+    and the memory that it took tells how many candidates go at once."""
+    from p2lbench import microbatch
+
+    method = cell.method
+    parts = (method.generator.spec, method.loss, method.transform)
+    key = canonical([id(setting.generator), *(part.plain() for part in parts)])
     if key not in models.warm:
-        setting.objective.warm_up(setting.mean[None].clone())
-        models.warm.add(key)
+        models.warm[key] = setting.objective.warm_up(setting.mean[None].clone())
+    setting.objective.batch = microbatch.size(models.warm[key], models.device)
 
 
 def synchronise(device: str) -> None:

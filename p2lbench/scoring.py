@@ -44,7 +44,7 @@ def score(
             try:
                 loss = models.get(spec)
                 _refuse_small(loss, objective.target)
-                for frame, values in _each_frame(loss, frames).items():
+                for frame, values in _each_frame(loss, frames, objective.batch).items():
                     scores.values[frame][label] = finite(values)
             except UserError as error:
                 scores.missing[label] = str(error).partition("\n")[0].removeprefix(f"{label}: ")
@@ -76,17 +76,29 @@ def _frames(objective: CellObjective, x: Tensor) -> dict[str, Frame]:
     }
 
 
-def _each_frame(loss: Loss, frames: Mapping[str, Frame]) -> dict[str, Tensor]:
+def _each_frame(loss: Loss, frames: Mapping[str, Frame], batch: int | None) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     done: list[tuple[Frame, Tensor]] = []
     for name, frame in frames.items():
         same = next((values for other, values in done if _equal(frame, other)), None)
         if same is None:
-            images, target, mask = frame
-            same = evaluated(loss, images.clone(), prepared(loss, target, mask))
+            same = _values(loss, frame, batch)
             done.append((frame, same))
         found[name] = same
     return found
+
+
+def _values(loss: Loss, frame: Frame, batch: int | None) -> Tensor:
+    """(N,), with at most `batch` images at a time."""
+    from p2lbench.microbatch import in_parts, rows_of
+
+    images, target, mask = frame
+
+    def values(some: Tensor, part: slice) -> Tensor:
+        given = rows_of({"target": target, "mask": mask}, part)
+        return evaluated(loss, some.clone(), prepared(loss, given["target"], given["mask"]))
+
+    return in_parts(values, images, batch or len(images))
 
 
 def _equal(one: Frame, other: Frame) -> bool:

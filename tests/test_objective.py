@@ -8,10 +8,11 @@ import torch
 from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 from p2lbench.losses.percep import fmnist
 from p2lbench.losses.pixel import L1
-from p2lbench.objective import CellObjective
+from p2lbench.objective import PHI, CellObjective
 from p2lbench.problem import Problem
 from p2lbench.root import Root
-from p2lbench.space import Space
+from p2lbench.space import Space, Variable
+from p2lbench.transforms.spatial import Spatial
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,31 @@ def test_a_loss_that_breaks_the_rules_is_named(generator, loss, said):
     broken = objective(generator, terms=[(loss, 1.0)])
     with pytest.raises(ValueError, match=f"{type(loss).__name__}.*{said}"):
         broken.original(broken.space.mean[None])
+
+
+@pytest.mark.parametrize("transformed", [False, True])
+def test_a_batch_in_parts_changes_nothing_beyond_float_error(generator, transformed):
+    transform = Spatial() if transformed else None
+    given = [Variable(PHI, (4,), role="search")] if transformed else []
+    space = Space([*generator.variables, *given])
+    percep = fmnist()
+    percep.load("cpu")
+    target = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    terms = [(L1(), 1.0), (percep, 10.0)]
+    x = torch.randn(5, space.d, generator=torch.Generator().manual_seed(1))
+    if transformed:
+        x[:, space.slices[PHI]] = (
+            torch.tensor([1.2, 0.9, 0.1, -0.2]) + 0.02 * torch.arange(5)[:, None]
+        )
+    found = []
+    for batch in (None, 2, 1):
+        made = CellObjective(generator, space, terms, target, torch.ones(1, 1, 32, 32), transform)
+        made.batch = batch
+        leaf = x.clone().requires_grad_(True)
+        losses = made.aligned(leaf)
+        (slopes,) = torch.autograd.grad(losses.sum(), leaf)
+        with torch.no_grad():
+            found.append((losses, slopes, made.original(x), made.images(x)))
+        assert made.ledger.target_preparations == (2 + 10 if transformed else 2)
+    for other in found[1:]:
+        torch.testing.assert_close(found[0], other, rtol=1e-3, atol=2e-4)

@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from p2lbench.executors.base import Watch
+from p2lbench.executors.memory import keep_freed
 from p2lbench.models import Models
 from p2lbench.plan import Task
 from p2lbench.plugins import load
@@ -23,6 +24,7 @@ class Inline:
 
     def run(self, tasks: Iterable[Task], watch: Watch) -> Generator[Record]:
         """See `Executor.run`."""
+        keep_freed()
         models = Models(load(self.plugin_files).registry, self.device)
         for task in tasks:
             watch.cell_started(task.cell)

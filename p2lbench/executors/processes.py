@@ -178,10 +178,12 @@ def _child(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)
     threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
+    from p2lbench.executors.memory import keep_freed
     from p2lbench.models import Models
     from p2lbench.plugins import load
     from p2lbench.project import run_cell
 
+    keep_freed()
     models = Models(load(plugin_files).registry, device)
     while (task := _next(pipe)) is not None:
         before = set(threading.enumerate())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from p2lbench.errors import UserError
 from p2lbench.generators.base import Generator, ObjectStats
-from p2lbench.generators.biggan.config import PUBLISHED, Config, parsed, read_config
+from p2lbench.generators.biggan.config import PUBLISHED, Config, read_config
 from p2lbench.generators.biggan.statistics import Interpolation, Statistics
 from p2lbench.space import Variable
 from p2lbench.zoo.fmnist import CLASSES
@@ -49,9 +48,12 @@ class BigGAN(Generator):
         self._network: Any = None
         self._function: Any = None
 
-    @abstractmethod
     def _read(self) -> tuple[Config, dict[str, Tensor]]:
         """The architecture and the tensors, by the names of pytorch_pretrained_biggan."""
+        from p2lbench.generators.biggan.checkpoint import read
+        from p2lbench.weights import locate
+
+        return read(locate(self.weights[0]).path)
 
     def load(self, device: str) -> None:
         if self._network is None:
@@ -96,13 +98,6 @@ class BigGANFashionMNIST(BigGAN):
     default_loss = {"l1": 1.0, "percep-fmnist": 10.0}  # noqa: RUF012 (never changed)
     default_metrics = ("percep-fmnist", "percep-fmnist-heldout")
 
-    def _read(self) -> tuple[Config, dict[str, Tensor]]:
-        from safetensors.torch import load_file
-
-        from p2lbench import zoo
-
-        return parsed(zoo.config()), load_file(zoo.weights("biggan-fmnist"))
-
 
 class BigGANDeep(BigGAN):
     """A BigGAN-deep checkpoint, published or the user's own, at any resolution."""
@@ -132,10 +127,11 @@ class BigGANDeep(BigGAN):
             self.classes = _class_names(config.num_classes)
 
     def _read(self) -> tuple[Config, dict[str, Tensor]]:
-        from p2lbench.generators.biggan.checkpoint import read
-        from p2lbench.weights import locate
-
-        return read(locate(self.weights[0]).path)
+        config, state = super()._read()
+        name = self.weights[0]
+        if config != PUBLISHED.get(name, config):
+            raise UserError(f"{name}: its file is another BigGAN-deep, of side {config.side}")
+        return config, state
 
 
 def deep_128(
