@@ -44,9 +44,9 @@ def in_parts(function: Callable[[Tensor, slice], Tensor], x: Tensor, size: int) 
     return torch.cat([function(x[part], part) for part in parts])
 
 
-def rows_of(prepared: Mapping[str, Tensor], part: slice) -> dict[str, Tensor]:
-    """What belongs to some rows; what has one row belongs to all."""
-    return {name: t if len(t) == 1 else t[part] for name, t in prepared.items()}
+def rows_of(tensors: Mapping[str, Tensor], part: slice, n: int) -> dict[str, Tensor]:
+    """What belongs to some of n rows; what has not n of its own belongs to all."""
+    return {name: t[part] if t.ndim and len(t) == n else t for name, t in tensors.items()}
 
 
 class _InParts(torch.autograd.Function):

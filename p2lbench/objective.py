@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from p2lbench.budget import Ledger
@@ -52,7 +53,7 @@ class CellObjective:
         self.ledger = Ledger()
         self.batch: int | None = None
         self._prepared = self._prepare(target, self.scored_mask)
-        self._aligned: tuple[bytes, list[Mapping[str, Tensor]]] | None = None
+        self._aligned: tuple[bytes, list[Mapping[str, Tensor]], Tensor] | None = None
 
     def images(self, x: Tensor) -> Tensor:
         """G(x): (n, D) → (n, 3, H, W)."""
@@ -93,15 +94,27 @@ class CellObjective:
         return self._total(images, self._prepared)
 
     def aligned(self, x: Tensor) -> Tensor:
-        """(n,) training losses in the generator's frame; differentiable."""
-        targets = self._prepared if self.same_frame else self._aligned_targets(x)
+        """(n,) training losses in the generator's frame; differentiable.
+
+        Infinite, with a slope of 0, where the transform moves the target out of the image.
+        """
+        if self.same_frame:
+            return self._in_parts(
+                lambda rows, _: self._total(self._images(rows), self._prepared), x
+            )
+        targets, lost = self._aligned_targets(x)
 
         def losses(rows: Tensor, part: slice) -> Tensor:
             from p2lbench.microbatch import rows_of
 
-            return self._total(self._images(rows), [rows_of(target, part) for target in targets])
+            given = [rows_of(target, part, len(x)) for target in targets]
+            gone = lost[part] if len(lost) == len(x) else lost
+            return self._total(self._images(rows), given).masked_fill(gone, inf)
 
         return self._in_parts(losses, x)
+
+    def _compared(self, x: Tensor) -> Tensor:
+        return self._total(self._images(x), self._prepared)
 
     def warm_up(self, x: Tensor) -> int:
         """One gradient at x (1, D) that leaves nothing behind, in the ledger neither; the bytes
@@ -122,7 +135,7 @@ class CellObjective:
 
         return in_parts(function, x, self.batch or len(x))
 
-    def _aligned_targets(self, x: Tensor) -> list[Mapping[str, Tensor]]:
+    def _aligned_targets(self, x: Tensor) -> tuple[list[Mapping[str, Tensor]], Tensor]:
         if self.transform is None:
             key, phi = b"", None
         else:
@@ -134,8 +147,9 @@ class CellObjective:
             target, mask = self.target, self.mask
             if self.transform is not None and phi is not None:
                 target, mask = transformed(self.transform, target, mask, phi)
-            self._aligned = key, self._prepare(target, mask)
-        return self._aligned[1]
+            mask, lost = seen(mask)
+            self._aligned = key, self._prepare(target, mask), lost
+        return self._aligned[1:]
 
     def _prepare(self, target: Tensor, mask: Tensor) -> list[Mapping[str, Tensor]]:
         import torch
@@ -145,7 +159,7 @@ class CellObjective:
             # Copies: a loss that scribbles on its target must not reach the other losses.
             return [prepared(loss, target, mask) for loss, _ in self.terms]
 
-    def _total(self, images: Tensor, prepared: list[Mapping[str, Tensor]]) -> Tensor:
+    def _total(self, images: Tensor, prepared: Sequence[Mapping[str, Tensor]]) -> Tensor:
         total: Tensor | None = None
         for (loss, weight), given in zip(self.terms, prepared, strict=True):
             value = weight * evaluated(loss, images, given)
@@ -195,6 +209,13 @@ def transformed(
     """T(y) and T(m) for each phi."""
     with untouched(transform, target, mask, phi):
         return transform.apply(target, phi), transform.apply(mask, phi).clamp(0, 1)
+
+
+def seen(masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Masks (n, 1, H, W), those without a pixel replaced by ones, which losses can do with; and
+    which those are (n,). A transform may move all that counts out of the image."""
+    lost = masks.sum(dim=(1, 2, 3)) == 0
+    return masks.masked_fill(lost[:, None, None, None], 1.0), lost
 
 
 def inverted(transform: Transform, images: Tensor, phi: Tensor) -> Tensor:

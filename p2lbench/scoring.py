@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from p2lbench.errors import UserError
 from p2lbench.models import Models
-from p2lbench.objective import CellObjective, evaluated, inverted, prepared, transformed
+from p2lbench.objective import CellObjective, evaluated, inverted, prepared, seen, transformed
 from p2lbench.record import FRAMES
 from p2lbench.spec import Spec
 
@@ -89,16 +89,17 @@ def _each_frame(loss: Loss, frames: Mapping[str, Frame], batch: int | None) -> d
 
 
 def _values(loss: Loss, frame: Frame, batch: int | None) -> Tensor:
-    """(N,), with at most `batch` images at a time."""
+    """(N,), with at most `batch` images at a time; not a number where the mask has no pixel."""
     from p2lbench.microbatch import in_parts, rows_of
 
     images, target, mask = frame
+    mask, lost = seen(mask)
 
     def values(some: Tensor, part: slice) -> Tensor:
-        given = rows_of({"target": target, "mask": mask}, part)
+        given = rows_of({"target": target, "mask": mask}, part, len(images))
         return evaluated(loss, some.clone(), prepared(loss, given["target"], given["mask"]))
 
-    return in_parts(values, images, batch or len(images))
+    return in_parts(values, images, batch or len(images)).masked_fill(lost, math.nan)
 
 
 def _equal(one: Frame, other: Frame) -> bool:

@@ -42,9 +42,14 @@ def test_no_call_gets_more_rows_than_it_may():
 
 
 def test_prepared_tensors_go_with_their_rows():
-    prepared = {"one": torch.zeros(1, 4), "each": torch.arange(6)[:, None]}
-    part = rows_of(prepared, slice(2, 4))
-    assert part["one"] is prepared["one"]
+    prepared = {
+        "one": torch.zeros(1, 4),
+        "each": torch.arange(6)[:, None],
+        "number": torch.tensor(1.0),
+        "layers": torch.zeros(3, 2),
+    }
+    part = rows_of(prepared, slice(2, 4), 6)
+    assert all(part[name] is prepared[name] for name in ("one", "number", "layers"))
     assert part["each"].flatten().tolist() == [2, 3]
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from p2lbench import plugins
 from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 from p2lbench.losses.percep import fmnist
 from p2lbench.losses.pixel import L1
+from p2lbench.models import Models
 from p2lbench.objective import PHI, CellObjective
 from p2lbench.problem import Problem
 from p2lbench.root import Root
+from p2lbench.scoring import score
 from p2lbench.space import Space, Variable
+from p2lbench.spec import Spec
 from p2lbench.transforms.spatial import Spatial
 
 
@@ -144,3 +148,28 @@ def test_a_batch_in_parts_changes_nothing_beyond_float_error(generator, transfor
         assert made.ledger.target_preparations == (2 + 10 if transformed else 2)
     for other in found[1:]:
         torch.testing.assert_close(found[0], other, rtol=1e-3, atol=2e-4)
+
+
+def test_a_target_that_is_moved_out_of_the_image_costs_that_candidate_alone(generator):
+    """Its loss is infinite and its slope 0; the others' are what they were."""
+    space = Space([*generator.variables, Variable(PHI, (4,), role="search")])
+    target = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    made = CellObjective(
+        generator, space, [(L1(), 1.0)], target, torch.ones(1, 1, 32, 32), Spatial()
+    )
+    x = torch.randn(3, space.d, generator=torch.Generator().manual_seed(1))
+    x[:, space.slices[PHI]] = torch.tensor([[1.0, 1, 0, 0], [1, 1, 9, 9], [1, 1, 0.1, 0]])
+    leaf = x.clone().requires_grad_(True)
+    losses = made.aligned(leaf)
+    (slopes,) = torch.autograd.grad(losses.sum(), leaf)
+    assert losses.isfinite().tolist() == [True, False, True]
+    assert slopes.isfinite().all()
+    assert not slopes[1].any()
+    alone = made.aligned(x[[0, 2]])
+    torch.testing.assert_close(losses[[0, 2]].detach(), alone, rtol=1e-5, atol=1e-5)
+    assert made.original(x).isfinite().all()
+    models = Models(plugins.load().registry, "cpu")
+    scores = score(made, x, [("l1", Spec("losses", "l1"))], models)
+    assert not scores.errors
+    assert [value is None for value in scores.values["aligned"]["l1"]] == [False, True, False]
+    assert None not in scores.values["original"]["l1"]
