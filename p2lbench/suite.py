@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from p2lbench.errors import Place, PluginError, SuiteErrors, UserError, did_you_
 from p2lbench.imagechecks import ImageChecks, is_conditional
 from p2lbench.imagelist import TUNE, Found, read_images
 from p2lbench.options import UnknownName, build
-from p2lbench.plan import Image, weights_named
+from p2lbench.plan import Image, hashes_of_files, weights_named
 from p2lbench.plugins import Plugins
 from p2lbench.rules import Rules, check_effect
 from p2lbench.space import Role
@@ -292,9 +293,11 @@ class _Reader:
 
     def _has_weights(self, row: Row, place: Place | None) -> bool:
         before = len(self.problems.errors)
-        for name in weights_named(row, self.registry):
+        look: list[Callable[[], object]] = [partial(hashes_of_files, row, self.registry)]
+        look += [partial(weights.locate, name) for name in weights_named(row, self.registry)]
+        for each in look:
             try:
-                weights.locate(name)
+                each()
             except UserError as error:
                 self.problems.add(type(error)(error.message, place))
         return len(self.problems.errors) == before
