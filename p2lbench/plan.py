@@ -355,7 +355,8 @@ def hashes_of_files(value: Any, registry: Registry) -> dict[str, list[str]]:
         try:
             hashes.append(known_hash(Path(file)))
         except OSError as error:
-            raise UserError(f"{file}: {error.strerror or error}; a plugin reads it") from error
+            why = error.strerror or error
+            raise UserError(f"{file}: {why}; a plugin reads this file: put it there") from error
     return {"files": hashes} if hashes else {}
 
 
