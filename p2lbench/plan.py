@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import p2lbench
 from p2lbench.budget import Budget
+from p2lbench.errors import UserError
 from p2lbench.masks.kinds import BACKGROUND, Mask
 from p2lbench.objective import HELD, PHI
 from p2lbench.registry import Origin, Registry
@@ -291,6 +292,7 @@ def _planned(
             "method": method.plain(),
             "mask_scoring": mask_scoring(suite, method),
             "weights": _weights(method, plugins, hashes),
+            **hashes_of_files(method, plugins.registry),
             "origins": _origins([method, *truths], plugins),
         }
     )
@@ -336,10 +338,33 @@ def _weights(method: Method, plugins: Plugins, hashes: dict[str, str]) -> dict[s
 
 def weights_named(value: Any, registry: Registry) -> Iterator[str]:
     """The names of the weights that the plugins in a method or a row cannot work without."""
+    return _stated("weights", value, registry)
+
+
+def hashes_of_files(value: Any, registry: Registry) -> dict[str, list[str]]:
+    """`files`: the SHA-256 of each file that the plugins in a method or a row read beside their
+    weights; empty where they read none.
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    from p2lbench.weights.files import known_hash
+
+    hashes = []
+    for file in _stated("files", value, registry):
+        try:
+            hashes.append(known_hash(Path(file)))
+        except OSError as error:
+            why = error.strerror or error
+            raise UserError(f"{file}: {why}; a plugin reads this file: put it there") from error
+    return {"files": hashes} if hashes else {}
+
+
+def _stated(member: str, value: Any, registry: Registry) -> Iterator[str]:
     from p2lbench.options import build
 
     for spec in specs(value):
-        yield from getattr(build(spec, registry), "weights", ())
+        yield from getattr(build(spec, registry), member, ())
 
 
 def _origins(used: Any, plugins: Plugins) -> list[dict[str, str | None]]:

@@ -21,7 +21,7 @@ from p2lbench.images import pixel_digest, read_image
 from p2lbench.leaderboard import Metric, SuiteInfo
 from p2lbench.masks import read_mask
 from p2lbench.options import build
-from p2lbench.plan import Cell, Image, Plan, Task, specs, weights_named
+from p2lbench.plan import Cell, Image, Plan, Task, hashes_of_files, specs, weights_named
 from p2lbench.record import KEPT, Record, Status
 from p2lbench.registry import Registry
 from p2lbench.spec import WeightedLoss, canonical, digest
@@ -208,7 +208,7 @@ def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> It
 
 
 def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
-    """Label → hash of all that decides a metric's value: options, weights, the plugin's code.
+    """Label → hash of all that decides a metric's value: options, weights, files, code.
 
     Weights that are not here count too, so that values are computed once they are.
     """
@@ -217,6 +217,7 @@ def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
             {
                 "spec": spec.plain(),
                 "weights": {name: _hash(name) for name in weights_named(spec, registry)},
+                **hashes_of_files(spec, registry),
                 "origin": vars(registry.find(spec.kind, spec.name)[0].origin),
             }
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from p2lbench.errors import Place, UserError, did_you_mean
 from p2lbench.imagechecks import ImageChecks, is_conditional
 from p2lbench.imagelist import TUNE, Found, read_images
 from p2lbench.options import build
-from p2lbench.plan import weights_named
+from p2lbench.plan import hashes_of_files, weights_named
 from p2lbench.plugins import Plugins
 from p2lbench.rules import Rules
 from p2lbench.spec import AXES, Method, Named
@@ -119,9 +120,11 @@ class PartsReader:
 
     def _has_weights(self, row: Row, place: Place | None) -> bool:
         before = len(self.problems.errors)
-        for name in weights_named(row, self.registry):
+        look: list[Callable[[], object]] = [partial(hashes_of_files, row, self.registry)]
+        look += [partial(weights.locate, name) for name in weights_named(row, self.registry)]
+        for each in look:
             try:
-                weights.locate(name)
+                each()
             except UserError as error:
                 self.problems.add(type(error)(error.message, place))
         return len(self.problems.errors) == before

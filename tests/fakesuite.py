@@ -101,6 +101,19 @@ class Measured(Loss):
     objective = False
 
 
+class Reads:
+    def __init__(self, file: str) -> None:
+        self.files = (file,)
+
+
+class Filed(Reads, Generator):
+    pass
+
+
+class FiledMetric(Reads, Measured):
+    pass
+
+
 class Transform:
     searched = True
 
@@ -129,9 +142,10 @@ FACTORIES: dict[str, dict[str, Callable[..., Any]]] = {
         "plain-gan": Unconditional,
         "undecided": Undecided,
         "heavy": Heavy,
+        "filed": Filed,
     },
     "losses": {"l1": Loss, "l2": Loss, "percep": Loss, "watched": Measured},
-    "metrics": {"psnr": Measured},
+    "metrics": {"psnr": Measured, "filed-metric": FiledMetric},
     "transforms": {"spatial": Transform, "color": Transform, "prealign": Fixed, "a+b": Transform},
     "inits": {"ground-truth": GroundTruth, "predicted": Init, "encoder": Init},
     "optimizers": {

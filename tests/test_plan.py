@@ -22,11 +22,13 @@ from p2lbench.plan import (
     candidate_seed,
     class_index,
     crossed,
+    hashes_of_files,
     plan,
     seed,
 )
 from p2lbench.plugins import Plugins, Report
 from p2lbench.registry import Origin, Registry
+from p2lbench.runner import metric_keys
 from p2lbench.spec import Named, Spec
 from p2lbench.suite import Suite, load
 
@@ -383,6 +385,38 @@ def test_weights_are_in_the_id(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         return ids(path, "generators=[heavy]")
 
     assert not {*found("one")} & {*found("two")}
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that a plugin reads."""
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    return tmp_path / "read.bin"
+
+
+def test_what_is_in_the_files_that_a_plugin_reads_is_in_the_id(path: Path, read: Path) -> None:
+    def found(content: bytes) -> list[str]:
+        read.write_bytes(content)
+        return ids(path, f"generators=[{{filed: {{file: '{read}'}}}}]")
+
+    one = found(b"one")
+    assert one == found(b"one")
+    assert not {*one} & {*found(b"another")}
+    assert hashes_of_files(Spec("generators", "gan", {"truncation": 1.0}), registry()) == {}
+
+
+def test_a_metric_is_computed_anew_when_a_file_that_it_reads_changes(
+    path: Path, read: Path
+) -> None:
+    def found(content: bytes) -> dict[str, str]:
+        read.write_bytes(content)
+        metrics = f"metrics=[psnr, {{filed-metric: {{file: '{read}'}}}}]"
+        suite, plugins = load(path, overrides=[metrics], load_plugins=loader())
+        return metric_keys(suite, plugins.registry)
+
+    one, other = found(b"one"), found(b"another")
+    assert one["psnr"] == other["psnr"]
+    assert one["filed-metric"] != other["filed-metric"]
 
 
 # Classes

@@ -102,6 +102,7 @@ CHANGED: list[tuple[str, str, list[str]]] = [
     ("[gan]", "[undecided]", ["5:13: the generators have no default loss: add `losses:`"]),
     ("[gan]", "[gan, undecided]", ["5:13: the generators have different default losses"]),
     ("[gan]", "[gan, heavy]", ["5:19: lpips-vgg: weights not found"]),
+    ("[gan]", "[{filed: {file: gone.pt}}]", ["5:14: gone.pt: No such file or directory; a plugin"]),
     ("cma\n", "cmaa\n", ["8:5: unknown optimizer 'cmaa'. Did you mean 'cma'? See: p2lbench"]),
     ("steps: 200", "steps: 0", ["7:19: optimizer 'adam': steps: expected at least 1, got 0"]),
     ("steps: 200", "step: 200", ["7:12: optimizer 'adam' has no option 'step'. Did you"]),

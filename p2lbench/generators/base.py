@@ -38,8 +38,9 @@ class Generator:
     are read, so that a suite's `roles` can be checked. `classes`: the names of its classes, if
     `conditional`.
     `object_stats`: what masks are pre-aligned to. `fill`: the value, in [-1, 1], of what lies
-    outside its images. `weights`: names in the weights catalogue. `default_loss`,
-    `default_metrics`: what a suite that names none gets.
+    outside its images. `weights`: names in the weights catalogue. `files`: paths of what it reads
+    besides, such as a file that an option names; what is in them decides cells' ids.
+    `default_loss`, `default_metrics`: what a suite that names none gets.
     """
 
     size: tuple[int, int] | int
@@ -50,6 +51,7 @@ class Generator:
     object_stats: ObjectStats | None = None
     fill: float = 0.0
     weights: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     default_loss: Mapping[str, float] | None = None
     default_metrics: tuple[str, ...] = ()
 

@@ -22,13 +22,15 @@ class Init(ABC):
     `class_id`: the target's class as the suite gives it, set before `distribution` is called; None
     if it has none. `given`: what the row's inits before this one said, set as well; the class init
     is always the first. `needs_class`: a suite whose images have no class is refused. `weights`:
-    names in the weights catalogue.
+    names in the weights catalogue. `files`: paths of what it reads besides; what is in them decides
+    cells' ids.
     """
 
     class_id: int | None = None
     given: Distribution = MappingProxyType({})
     needs_class: bool = False
     weights: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def load(self, device: str) -> None:  # noqa: B027 (optional)
         """Read the weights onto a device. Called once."""

@@ -52,6 +52,9 @@ class Loss:
     weights: tuple[str, ...] = ()
     """Names in the weights catalogue that it cannot work without."""
 
+    files: tuple[str, ...] = ()
+    """Paths of what it reads besides; what is in them decides cells' ids and metrics' values."""
+
     network: str | None = None
     """The perceptual network whose passes the ledger counts; None for pixel distances."""
 

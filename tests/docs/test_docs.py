@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from e2e.kit import called
 
 from p2lbench import plugins, runner, suite
@@ -41,7 +43,7 @@ def examples(page: str) -> dict[str, str]:
     return files
 
 
-EXAMPLES = examples("docs/plugins.md")
+EXAMPLES = {**examples("docs/plugins.md"), **examples("docs/own-generator.md")}
 SUITES = [name for name in EXAMPLES if name.endswith(".yaml")]
 
 
@@ -84,14 +86,23 @@ def small(folder: Path, optimizer: str, files: list[str]) -> Path:
     return file
 
 
+def save_decoder(plugin: Path) -> None:
+    """The weights that an example has beside it, as if it had been trained."""
+    module = runpy.run_path(str(plugin))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        torch.save(module["Decoder"]().state_dict(), module["FILE"])
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with every example and a photo, and the weights that one example fetches."""
+    """A folder with every example and a photo, and the weights of two examples."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     learnt = np.arange(12, dtype=np.float32) / 12 - 0.5
     np.save(tmp_path / "colours-1ebce134.npy", learnt.reshape(4, 3))
     for name, text in EXAMPLES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+    save_decoder(tmp_path / "my_decoder.py")
     shutil.copy(PHOTO, tmp_path / "photo.png")
     return tmp_path
 
@@ -140,6 +151,24 @@ def test_the_commands_are_those_that_plugins_new_names(
     ]
     monkeypatch.chdir(tmp_path)
     assert called(*shlex.split(first)[1:], "--json").json["next"] == others
+
+
+def test_a_generator_is_wrapped_in_thirty_lines() -> None:
+    text = EXAMPLES["my_decoder.py"]
+    network = re.search(r"^class Decoder.*?(?=^class )", text, re.DOTALL | re.MULTILINE)
+    assert network
+    assert len([line for line in text.replace(network[0], "").splitlines() if line]) <= 30
+
+
+def test_the_commands_of_a_generators_author(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "own-generator.md").read_text(encoding="utf-8")
+    ((check, run),) = [block.splitlines() for block in re.findall(r"```sh\n(.*?)```", page, re.S)]
+    monkeypatch.chdir(folder)
+    outcomes = called(*shlex.split(check)[1:], "--json").json[0]["checks"]
+    skipped = {each["id"] for each in outcomes if each["status"] == "skipped"}
+    assert skipped == {"nonsense", "classes"}
+    done = called(*shlex.split(run)[1:], "--executor", "inline", "--json")
+    assert done.json["cells"]["ok"] == 2
 
 
 def test_the_contributors_plugin_runs(folder: Path) -> None:
