@@ -67,11 +67,10 @@ def _pickle(path: Path) -> Checkpoint:
                 continue
             if not isinstance(stored, Stored):
                 raise Bad("a module with a tensor that is none")
-            tensor = pickles.tensor(stored)
-            left -= tensor.nbytes
-            if left < 0:  # several may be made of one storage
+            left -= len(stored.storage.content)
+            if left < 0:  # several may be made of one storage, which is read for each of them
                 raise Bad("its tensors are larger than the file")
-            state[f"{prefix}{name}"] = tensor
+            state[f"{prefix}{name}"] = pickles.tensor(stored)
     return state, _settings(modules)
 
 
