@@ -214,6 +214,17 @@ NONSENSE: dict[str, tuple[Any, str]] = {
     "width": ({**WRITTEN, "channel_width": 2**40}, "config.json: channel_width: expected"),
     "layers": ({**WRITTEN, "layers": [[True, 16, 16]]}, "config.json: layers: expected to end"),
     "rows": ({**WRITTEN, "layers": [[1, 16, 16]]}, "config.json: layers[0]: expected [true"),
+    "many layers": (
+        {**WRITTEN, "layers": [[False, 16, 16]] * 65},
+        "config.json: layers: expected at most 64, got 65",
+    ),
+    "large images": (
+        {
+            **WRITTEN,
+            "layers": [[True, 16, 16]] * 7 + [[True, 2**i, 2**i // 2] for i in (4, 3, 2, 1)],
+        },
+        "config.json: layers: expected images of at most 4096 × 4096, got 8192",
+    ),
     "another's": ({**WRITTEN, "z_dim": 17}, "is its config.json another checkpoint's?"),
     "deep": ("[" * 90_000, "config.json: "),
     "large": (" " * 200_000 + "{}", "config.json: expected at most 100000 bytes"),
