@@ -66,7 +66,11 @@ def records(name: str) -> dict[str, dict[str, str]]:
         UserError: it is damaged.
     """
     try:
-        return read(name)
+        content = read(name)
+        for record in content.values():
+            if not isinstance(record, dict) or not all(isinstance(v, str) for v in record.values()):
+                raise ValueError("a record that is none")
+        return content
     except ValueError as error:
         what = f"{folder() / name} is damaged ({error})"
         raise UserError(f"{what}; delete it and add your files anew") from error

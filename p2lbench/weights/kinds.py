@@ -49,9 +49,13 @@ class Kind:
         """
         return self._converter.convert(source)
 
+    def parts(self, source: Path) -> tuple[Path, ...]:
+        """The files that decide what a checkpoint is: its own, and one that may be beside it."""
+        return self._converter.parts(source)
+
     def sha256(self, source: Path) -> str:
         """What stands for a checkpoint: its file's hash, or that of several files' hashes."""
-        hashes = [sha256_of(part) for part in self._converter.parts(source)]
+        hashes = [sha256_of(part) for part in self.parts(source)]
         return hashes[0] if len(hashes) == 1 else sha256("\n".join(hashes).encode()).hexdigest()
 
     @property

@@ -217,10 +217,22 @@ def test_a_missing_file_and_a_damaged_list_are_said(faces: Path, folder: Path) -
     with pytest.raises(UserError, match="add FILE --as my-faces"):
         weights.locate("my-faces")
     weights.bring(faces)
-    for damaged in ("[]", '{"faces": {"file": "x"}}'):
-        (folder / "converted.json").write_text(damaged)
+    whole = json.loads((folder / "converted.json").read_text())["faces"]
+    for record in ([], {"file": "x"}, {**whole, "file": None}, {**whole, "kind": "stylegan9"}):
+        (folder / "converted.json").write_text(json.dumps({"faces": record}))
         with pytest.raises(UserError, match=r"converted\.json is damaged"):
-            weights.locate("faces")
+            weights.listing()
+    (folder / "converted.json").write_text("[]")
+    with pytest.raises(UserError, match=r"converted\.json is damaged"):
+        weights.locate("faces")
+
+
+@pytest.mark.parametrize("name", ["added.json", "pinned.json"])
+def test_other_damaged_lists_are_said(name: str, faces: Path, folder: Path) -> None:
+    folder.mkdir()
+    (folder / name).write_text('{"lpips-alex": "x", "biggan-deep-128": {"sha256": 1}}')
+    with pytest.raises(UserError, match=rf"{name} is damaged"):
+        weights.add("biggan-deep-128" if name == "pinned.json" else "lpips-alex", faces)
 
 
 def suite(folder: Path, **options: Any) -> Path:
