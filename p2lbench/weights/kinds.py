@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeGuard, cast
 
 from p2lbench.errors import UserError
 from p2lbench.weights.files import sha256_of
@@ -133,4 +133,8 @@ def header(path: Path) -> dict[str, str]:
         except (ValueError, RecursionError):
             return {}
     texts = found.get("__metadata__") if isinstance(found, dict) else None
-    return texts if isinstance(texts, dict) else {}
+    return texts if _is_text(texts) else {}
+
+
+def _is_text(texts: Any) -> TypeGuard[dict[str, str]]:
+    return isinstance(texts, dict) and all(isinstance(text, str) for text in texts.values())

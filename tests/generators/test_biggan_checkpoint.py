@@ -284,6 +284,14 @@ def test_a_converted_file_with_a_damaged_header_is_refused(text: str, tmp_path: 
         read(tmp_path / "x.safetensors")
 
 
+def test_a_header_whose_texts_are_none_is_refused(tmp_path: Path) -> None:
+    content = json.dumps({"__metadata__": {KIND.key: 5}}).encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(content)) + content)
+    assert header(tmp_path / "x.safetensors") == {}
+    with pytest.raises(UserError, match=r"x\.safetensors cannot be used: not a BigGAN-deep"):
+        read(tmp_path / "x.safetensors")
+
+
 def test_what_is_read_again_is_checked_again(tmp_path: Path) -> None:
     save_file(without("generator.bn.weight"), tmp_path / "x.safetensors", CONFIG.metadata())
     with pytest.raises(UserError, match=r"it lacks generator\.bn\.weight"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,16 @@ class Largest(TorchDispatchMode):
         if isinstance(made, torch.Tensor):
             self.numel = max(self.numel, made.numel())
         return made
+
+
+def test_many_blocks_take_no_time_and_memory():
+    blocks = {f"synthesis.b{n}.torgb.weight": torch.ones(1) for n in (4, *range(5, 60_000))}
+    tracemalloc.start()
+    try:
+        assert_refused({**state(ADA), **blocks}, "no sequence of synthesis")
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_many_classes_take_no_memory_beyond_their_vectors():
