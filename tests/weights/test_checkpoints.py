@@ -113,6 +113,27 @@ def test_another_file_is_refused_ever_after(folder: Path, server: Server) -> Non
     assert weights.fetch("tiny") == located
 
 
+def test_two_downloads_at_once_are_not_taken_for_one(folder: Path) -> None:
+    """Without a published hash, the announced length is all that tells."""
+
+    class Other:
+        """Another process, which writes to the same file."""
+
+        total = 0
+
+        def update(self, received: int) -> None:
+            with (folder / "tiny.bin.part").open("ab") as part:
+                part.write(bytes(received))
+
+        def reset(self) -> None: ...
+        def close(self) -> None: ...
+
+    with pytest.raises(UserError, match=rf"expected {len(CONTENT)} bytes, got \d+; is another"):
+        weights.fetch("tiny", Other())
+    assert not list(folder.iterdir())
+    assert weights.fetch("tiny").sha256 == SHA256
+
+
 def test_what_was_converted_is_checked_too(folder: Path, server: Server) -> None:
     path = weights.fetch("tiny").path
     path.write_bytes(path.read_bytes()[:-1] + b"x")
