@@ -39,6 +39,8 @@ class Handler(BaseHTTPRequestHandler):
             status, body, start = 416, b"", 0
         self.send_response(status)
         self.send_header("Content-Length", str(len(body) - start))
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         self.end_headers()
         self.wfile.write(body[start : self.server.stop_after])
 

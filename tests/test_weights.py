@@ -368,6 +368,30 @@ def real(monkeypatch: pytest.MonkeyPatch) -> list[Weights]:
     return list(catalogue.CATALOGUE.values())
 
 
+def test_a_file_that_cannot_be_read_is_said(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digest(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    (tmp_path / "net.pth").write_bytes(b"x")
+    monkeypatch.setattr(hashlib, "file_digest", digest)
+    for name in ("net", "biggan-deep-128"):
+        with pytest.raises(UserError, match=r"net\.pth cannot be read: .*Input/output error"):
+            weights.add(name, tmp_path / "net.pth")
+    folder.mkdir(exist_ok=True)
+    (folder / "net.pth").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"net\.pth cannot be read: .*Input/output error"):
+        weights.locate("net")
+
+
+@pytest.mark.parametrize("name", ["added.json", files.HASHES])
+def test_records_that_cannot_be_read_or_deleted_are_said(name: str, folder: Path) -> None:
+    (folder / name).mkdir(parents=True)
+    with pytest.raises(UserError, match=rf"{name} cannot be "):
+        weights.verify()
+
+
 def test_the_real_catalogue_follows_torchvisions_naming(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in real(monkeypatch):
         entry.check()

@@ -56,9 +56,10 @@ class Predicted(Init):
         with torch.no_grad():
             logits = self._model(target)
         if logits.shape[1] != len(generator.classes):
+            others = ", ".join(name for name in CLASSIFIERS if name != self.classifier)
             raise Skip(
                 f"'{self.classifier}' knows {logits.shape[1]} classes, "
-                f"the generator {len(generator.classes)}"
+                f"the generator {len(generator.classes)}; other classifiers: {others}"
             )
         return {"c": (class_vector(generator, int(logits.argmax())), 0.0)}
 

@@ -258,7 +258,7 @@ def listing() -> list[Row]:
 
 def verify() -> list[Row]:
     """As `listing`, with every file read and hashed again, whatever its size and time say."""
-    (folder() / files.HASHES).unlink(missing_ok=True)
+    files.forget_hashes()
     return listing()
 
 

@@ -64,7 +64,10 @@ def records() -> dict[str, Converted]:
         UserError: the list of them is damaged.
     """
     try:
-        return {name: Converted(**record) for name, record in files.records(_RECORDS).items()}
+        found = {name: Converted(**record) for name, record in files.records(_RECORDS).items()}
+        if unknown := {record.kind for record in found.values()} - set(KINDS):
+            raise TypeError(f"no kind {min(unknown)}")
+        return found
     except TypeError as error:
         message = f"{files.folder() / _RECORDS} is damaged; delete it and add anew"
         raise UserError(message) from error
@@ -108,6 +111,9 @@ def keep(source: Path, entry: Weights) -> None:
     Raises:
         UserError: it is not the file that it should be, or no checkpoint of the entry's kind.
     """
+    for part in KINDS[entry.kind].parts(source)[1:]:
+        message = f"{part} would decide what {source.name} is; move it elsewhere"
+        raise UserError(f"{entry.name}: {message}")
     sha256, first = files.sha256_of(source), files.records(_FIRST)
     expected = entry.sha256 or first.get(entry.name, {}).get("sha256", "")
     if not sha256.startswith(expected):
@@ -132,7 +138,7 @@ def is_here(entry: Weights) -> bool:
 
 def _origin(entry: Weights, source: Path) -> str | None:
     """Whether a file that the user has is the catalogue's, or what was downloaded before."""
-    if not source.is_file():
+    if not source.is_file() or len(KINDS[entry.kind].parts(source)) > 1:
         return None
     sha256 = files.sha256_of(source)
     if entry.sha256:

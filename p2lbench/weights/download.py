@@ -148,15 +148,18 @@ def _receive(url: str, part: Path, progress: Any) -> None:
     """Append to `part` what is missing of it."""
     import pooch
 
+    length: int | None = None
     with part.open("ab") as out:
 
         def answered(response: Any, *_: Any, **__: Any) -> None:
+            nonlocal length
             if response.status_code == 200:  # the server sends all of it, not the rest
                 out.truncate(0)
             if response.status_code >= 400:
                 response.close()
             if response.status_code == 416:
                 raise _NothingMore
+            length = _length(response)
 
         headers = {"Accept-Encoding": "identity", "Range": f"bytes={part.stat().st_size}-"}
         downloader = pooch.HTTPDownloader(
@@ -164,4 +167,19 @@ def _receive(url: str, part: Path, progress: Any) -> None:
         )
         with suppress(_NothingMore):
             downloader(url, out, None)
+        out.flush()
         os.fsync(out.fileno())
+    if length is not None and (found := part.stat().st_size) != length:
+        if found > length:  # two wrote to it; of less, the rest can be had
+            part.unlink()
+        raise OSError(f"expected {length} bytes, got {found}; is another download of it under way?")
+
+
+def _length(response: Any) -> int | None:
+    """Of the whole file, if the server announces it."""
+    headers = response.headers
+    if headers.get("Content-Encoding", "identity") != "identity":
+        return None
+    ranged = headers.get("Content-Range", "").rpartition("/")[2]
+    text = ranged if response.status_code == 206 else headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() else None

@@ -39,9 +39,29 @@ def known_hash(path: Path) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """A file's SHA-256, read from the disk."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """A file's SHA-256, read from the disk.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def forget_hashes() -> None:
+    """From now on every file is read again.
+
+    Raises:
+        UserError: they cannot be deleted.
+    """
+    path = folder() / HASHES
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be deleted: {error}") from error
 
 
 def read(name: str) -> dict[str, Any]:
@@ -63,10 +83,16 @@ def records(name: str) -> dict[str, dict[str, str]]:
     """As `read`, for what is kept of files that users brought.
 
     Raises:
-        UserError: it is damaged.
+        UserError: it is damaged or cannot be read.
     """
     try:
-        return read(name)
+        content = read(name)
+        for record in content.values():
+            if not isinstance(record, dict) or not all(isinstance(v, str) for v in record.values()):
+                raise ValueError("a record that is none")
+        return content
+    except OSError as error:
+        raise UserError(f"{folder() / name} cannot be read: {error}") from error
     except ValueError as error:
         what = f"{folder() / name} is damaged ({error})"
         raise UserError(f"{what}; delete it and add your files anew") from error

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeGuard, cast
 
 from p2lbench.errors import UserError
 from p2lbench.weights.files import sha256_of
@@ -49,9 +49,13 @@ class Kind:
         """
         return self._converter.convert(source)
 
+    def parts(self, source: Path) -> tuple[Path, ...]:
+        """The files that decide what a checkpoint is: its own, and one that may be beside it."""
+        return self._converter.parts(source)
+
     def sha256(self, source: Path) -> str:
         """What stands for a checkpoint: its file's hash, or that of several files' hashes."""
-        hashes = [sha256_of(part) for part in self._converter.parts(source)]
+        hashes = [sha256_of(part) for part in self.parts(source)]
         return hashes[0] if len(hashes) == 1 else sha256("\n".join(hashes).encode()).hexdigest()
 
     @property
@@ -129,4 +133,8 @@ def header(path: Path) -> dict[str, str]:
         except (ValueError, RecursionError):
             return {}
     texts = found.get("__metadata__") if isinstance(found, dict) else None
-    return texts if isinstance(texts, dict) else {}
+    return texts if _is_text(texts) else {}
+
+
+def _is_text(texts: Any) -> TypeGuard[dict[str, str]]:
+    return isinstance(texts, dict) and all(isinstance(text, str) for text in texts.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def fitted(network: nn.Module, path: Path, title: str) -> nn.Module:
-    """A network, laid out on the meta device, with the weights of a file, frozen and in evaluation
-    mode. Nothing in the file is executed.
+    """A network, laid out on the meta device, with the weights of a file as float32, frozen and in
+    evaluation mode. Nothing in the file is executed.
 
     Raises:
         UserError: the file is not a state dict of this network, which messages call `title`.
@@ -24,11 +23,15 @@ def fitted(network: nn.Module, path: Path, title: str) -> nn.Module:
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except OSError:
+        raise
+    # torch does not say what a damaged file may make it raise.
+    except Exception as error:
         raise UserError(f"{path} cannot be read as a torch state dict: {error}") from error
+    named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
     try:
-        network.load_state_dict(state if isinstance(state, Mapping) else {}, assign=True)
+        network.load_state_dict(state if named else {}, assign=True)
     except RuntimeError as error:
         reason = str(error).strip().partition("\n")[2].strip()[:200]
         raise UserError(f"{path} does not fit {title}: {reason}") from error
-    return network.eval().requires_grad_(False)
+    return network.float().eval().requires_grad_(False)

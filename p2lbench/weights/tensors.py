@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,12 @@ import torch
 from torch import Tensor
 
 from p2lbench.errors import UserError
-from p2lbench.weights.pickles import Bad
+from p2lbench.weights.pickles import Bad, look_through
 
 LARGEST = 4 << 30  # bytes; NVIDIA's and BigGAN's largest have 0.4 GB
 _LONGEST = 240  # characters of a message
 _SAFE_TORCH = (2, 6)  # before, weights_only could be made to execute code (CVE-2025-32434)
+_EXPECTED = "expected tensors by name, as torch.save(model.state_dict(), FILE) writes them"
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -39,40 +39,31 @@ def size_of(path: Path) -> int:
     return size
 
 
-def torch_file(path: Path, allowed: tuple[Callable[..., Any], ...] = ()) -> Mapping[Any, Any]:
+def torch_file(path: Path, allowed: tuple[type, ...] = ()) -> Mapping[Any, Any]:
     """What `torch.save` wrote, onto the CPU.
 
     Args:
         allowed: what may be in it beside plain data and tensors.
 
     Raises:
-        Bad: torch refuses it, or it is no mapping.
+        Bad: torch would take more memory or time for it than its size tells, or refuses it; or it
+            is no mapping.
     """
-    _check_torch(path)
+    if tuple(map(int, torch.__version__.split(".")[:2])) < _SAFE_TORCH:
+        raise Bad(f"reading {path.suffix} safely needs torch 2.6, this is {torch.__version__}")
+    try:
+        look_through(path, [f"{each.__module__}.{each.__qualname__}" for each in allowed])
+    except Bad as error:
+        raise Bad(f"{error}; {_EXPECTED}") from error
     try:
         with torch.serialization.safe_globals([*allowed]):
             found = torch.load(path, map_location="cpu", weights_only=True)
     # torch does not say what a damaged or hostile file may make it raise.
     except Exception as error:
-        expected = "expected tensors by name, as torch.save(model.state_dict(), FILE) writes them"
-        raise Bad(f"torch cannot read it with weights_only; {expected}") from error
+        raise Bad(f"torch cannot read it with weights_only; {_EXPECTED}") from error
     if not isinstance(found, Mapping):
         raise Bad("there is no mapping of tensors in it")
     return found
-
-
-def _check_torch(path: Path) -> None:
-    if tuple(map(int, torch.__version__.split(".")[:2])) < _SAFE_TORCH:
-        raise Bad(f"reading {path.suffix} safely needs torch 2.6, this is {torch.__version__}")
-    if not zipfile.is_zipfile(path):
-        return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise Bad("it is a damaged zip file") from error
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise Bad("it is compressed, which torch's files are not")
 
 
 def safetensors_file(path: Path) -> dict[str, Tensor]:
@@ -81,12 +72,14 @@ def safetensors_file(path: Path) -> dict[str, Tensor]:
     Raises:
         Bad: it is no such file.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except OSError:
+        raise
+    # Nor does safetensors, which leaves some shapes to torch.
+    except Exception as error:
         raise Bad("it is no safetensors file") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,20 @@ def test_variables_state_the_papers_prior_bounds_and_steps():
     assert (c.name, c.shape, c.step, c.role) == ("c", (16,), 0.0001, "gradient")
     assert isinstance(c.std, torch.Tensor)
     assert bool((c.std > 0).all())
+
+
+def test_a_single_class_has_a_prior_too():
+    class Single(Tiny):
+        def _read(self) -> tuple[Config, dict[str, torch.Tensor]]:
+            config, state = super()._read()
+            vectors = state["embeddings.weight"][:, :1]
+            return replace(config, num_classes=1), {**state, "embeddings.weight": vectors}
+
+    generator = Single()
+    generator.load("cpu")
+    _, c = generator.variables
+    assert torch.equal(c.mean, generator.embed(torch.tensor([0]))[0])
+    assert bool((c.std == 1e-6).all())
 
 
 @pytest.mark.parametrize("truncation", [0.0, -1.0, 1.5])

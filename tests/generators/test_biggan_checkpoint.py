@@ -214,6 +214,17 @@ NONSENSE: dict[str, tuple[Any, str]] = {
     "width": ({**WRITTEN, "channel_width": 2**40}, "config.json: channel_width: expected"),
     "layers": ({**WRITTEN, "layers": [[True, 16, 16]]}, "config.json: layers: expected to end"),
     "rows": ({**WRITTEN, "layers": [[1, 16, 16]]}, "config.json: layers[0]: expected [true"),
+    "many layers": (
+        {**WRITTEN, "layers": [[False, 16, 16]] * 65},
+        "config.json: layers: expected at most 64, got 65",
+    ),
+    "large images": (
+        {
+            **WRITTEN,
+            "layers": [[True, 16, 16]] * 7 + [[True, 2**i, 2**i // 2] for i in (4, 3, 2, 1)],
+        },
+        "config.json: layers: expected images of at most 4096 × 4096, got 8192",
+    ),
     "another's": ({**WRITTEN, "z_dim": 17}, "is its config.json another checkpoint's?"),
     "deep": ("[" * 90_000, "config.json: "),
     "large": (" " * 200_000 + "{}", "config.json: expected at most 100000 bytes"),
@@ -248,7 +259,7 @@ def test_nothing_is_executed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(model(tmp_path / "tiny") / "pytorch_model.bin")
-    refused(tmp_path / "tiny", "torch cannot read it with weights_only")
+    refused(tmp_path / "tiny", "which is not allowed; expected tensors by name")
     assert not Path("canary").exists()
 
 
@@ -270,6 +281,14 @@ def test_a_converted_file_with_a_damaged_header_is_refused(text: str, tmp_path: 
     save_file(STATE, tmp_path / "x.safetensors", {KIND.key: text})
     refused(tmp_path / "x.safetensors", "")
     with pytest.raises(UserError, match=r"x\.safetensors cannot be used: "):
+        read(tmp_path / "x.safetensors")
+
+
+def test_a_header_whose_texts_are_none_is_refused(tmp_path: Path) -> None:
+    content = json.dumps({"__metadata__": {KIND.key: 5}}).encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(content)) + content)
+    assert header(tmp_path / "x.safetensors") == {}
+    with pytest.raises(UserError, match=r"x\.safetensors cannot be used: not a BigGAN-deep"):
         read(tmp_path / "x.safetensors")
 
 

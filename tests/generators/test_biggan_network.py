@@ -55,6 +55,16 @@ def test_linear_interpolation_of_a_line_is_the_line(truncation):
     torch.testing.assert_close(at, torch.tensor([truncation], dtype=torch.double))
 
 
+def test_the_package_takes_the_row_beside_where_division_rounds():
+    table = torch.arange(51, dtype=torch.double)[:, None]
+    beside = {}
+    for row in range(1, 51):
+        found = float(Statistics(row / 50, "package").at(table))
+        if abs(found - row) > 1e-6:
+            beside[row / 50] = round(found) - row
+    assert beside == {0.14: 1, 0.28: 1, 0.56: 1, 0.58: -1, 0.94: -1}
+
+
 @pytest.mark.parametrize("rows", [2, 50, 51])
 def test_truncation_1_is_the_last_row_however_many_there_are(rows):
     table = torch.arange(rows, dtype=torch.double)[:, None]

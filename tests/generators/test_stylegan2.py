@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from p2lbench import weights
 from p2lbench.errors import UserError
@@ -223,6 +225,7 @@ def test_another_file_under_the_name_is_refused(folder: Path):
         ({"synthesis.b8.resample_filter": torch.ones(4, 4)}, "only .1, 3, 3, 1. is supported"),
         ({"synthesis.b4.const": torch.ones(())}, "expected 3 dimensions"),
         ({"mapping.fc0.weight": torch.ones(32, 0)}, "z of at least 1 number, got 0"),
+        ({"mapping.fc0.weight": torch.ones(32, 20_000)}, "at most 16384 numbers, got 20000"),
         ({"synthesis.b16.conv0.noise_const": None}, "noise_const': expected .* got none"),
         ({"synthesis.b16.conv0.noise_strength": None}, "noise_strength': expected .* got none"),
     ],
@@ -236,6 +239,37 @@ def test_a_class_that_leaves_no_room_for_z_is_refused(embedded: int):
     embed = {"weight": torch.ones(embedded, 3), "bias": torch.ones(embedded)}
     change = {f"mapping.embed.{name}": tensor for name, tensor in embed.items()}
     assert_refused({**state(COND), **change}, f"z of at least 1 number, got {64 - embedded}")
+
+
+class Largest(TorchDispatchMode):
+    """Keeps the number of elements of the largest tensor that is made."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numel = max(self.numel, made.numel())
+        return made
+
+
+def test_many_blocks_take_no_time_and_memory():
+    blocks = {f"synthesis.b{n}.torgb.weight": torch.ones(1) for n in (4, *range(5, 60_000))}
+    tracemalloc.start()
+    try:
+        assert_refused({**state(ADA), **blocks}, "no sequence of synthesis")
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_classes_take_no_memory_beyond_their_vectors():
+    changed = state(COND)
+    width = len(changed["mapping.embed.bias"])
+    changed["mapping.embed.weight"] = torch.ones(width, 20_000)
+    with Largest() as largest:
+        converted(changed, {})
+    assert largest.numel == width * 20_000
 
 
 def test_a_strength_of_several_numbers_is_refused():

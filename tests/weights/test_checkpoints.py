@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import pickle
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +113,27 @@ def test_another_file_is_refused_ever_after(folder: Path, server: Server) -> Non
     assert weights.fetch("tiny") == located
 
 
+def test_two_downloads_at_once_are_not_taken_for_one(folder: Path) -> None:
+    """Without a published hash, the announced length is all that tells."""
+
+    class Other:
+        """Another process, which writes to the same file."""
+
+        total = 0
+
+        def update(self, received: int) -> None:
+            with (folder / "tiny.bin.part").open("ab") as part:
+                part.write(bytes(received))
+
+        def reset(self) -> None: ...
+        def close(self) -> None: ...
+
+    with pytest.raises(UserError, match=rf"expected {len(CONTENT)} bytes, got \d+; is another"):
+        weights.fetch("tiny", Other())
+    assert not list(folder.iterdir())
+    assert weights.fetch("tiny").sha256 == SHA256
+
+
 def test_what_was_converted_is_checked_too(folder: Path, server: Server) -> None:
     path = weights.fetch("tiny").path
     path.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -195,6 +217,30 @@ def test_another_file_may_be_added_and_fetched_over(tmp_path: Path, folder: Path
     with pytest.raises(UserError, match="is gone; p2lbench weights add tiny mine"):
         weights.locate("tiny")
     same(weights.fetch("tiny").path)
+
+
+def beside(file: Path, **changed: object) -> Path:
+    file.with_name("config.json").write_text(json.dumps({**WRITTEN, **changed}))
+    return file
+
+
+def test_a_configuration_beside_it_makes_it_another_network(tmp_path: Path) -> None:
+    """The hash of the tensors' file alone does not tell which function it is."""
+    weights.fetch("tiny")
+    located = weights.add("tiny", beside(saved(tmp_path / "x.bin"), eps=1e-3))
+    assert not located.recorded
+    assert read(located.path)[0].eps == 1e-3
+    assert located.sha256 != SHA256
+
+
+def test_a_download_does_not_take_a_configuration_that_lies_beside_it(folder: Path) -> None:
+    folder.mkdir()
+    config = beside(folder / "tiny.bin", eps=1e-3).with_name("config.json")
+    with pytest.raises(UserError, match=re.escape(f"tiny: {config} would decide")):
+        weights.fetch("tiny")
+    assert not (folder / "pinned.json").exists()
+    config.unlink()
+    assert weights.fetch("tiny").sha256 == SHA256
 
 
 def test_a_folder_or_a_file_is_brought_under_a_name_of_ones_own(tmp_path: Path) -> None:

@@ -112,28 +112,31 @@ def test_other_formats(tmp_path: Path) -> None:
     torch.testing.assert_close(found, values["out.img_trunc0.7"], rtol=0, atol=1e-4)
 
 
+NOT_PLAIN = r"'input\.input' is no tensor of plain numbers"
+
+
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize(
-    "made",
+    ("made", "message"),
     [
-        lambda plain: plain.to("meta"),
-        lambda plain: torch.nested.nested_tensor([plain]),
-        lambda plain: plain.to(torch.complex64),
-        lambda plain: plain.to(torch.float8_e5m2),
-        lambda plain: plain[:, :0],
+        (lambda plain: plain.to("meta"), "which is not allowed; expected tensors by name"),
+        (lambda plain: torch.nested.nested_tensor([plain]), "which is not allowed"),
+        (lambda plain: plain.to(torch.complex64), NOT_PLAIN),
+        (lambda plain: plain.to(torch.float8_e5m2), "which is not allowed"),
+        (lambda plain: plain[:, :0], NOT_PLAIN),
     ],
     ids=["meta", "nested", "complex", "8 bits", "empty"],
 )
 def test_tensors_without_plain_numbers_are_refused(
-    made: Callable[[torch.Tensor], torch.Tensor], tmp_path: Path
+    made: Callable[[torch.Tensor], torch.Tensor], message: str, tmp_path: Path
 ) -> None:
     torch.save({"g_ema": {"input.input": made(torch.ones(1, 32, 4, 4))}}, tmp_path / "r.pt")
-    with pytest.raises(UserError, match=r"'input\.input' is no tensor of plain numbers"):
+    with pytest.raises(UserError, match=message):
         weights.bring(tmp_path / "r.pt")
 
 
 def test_a_damaged_zip_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "r.pt").write_bytes(bytes(20) + b"PK\x05\x06" + b"\xff" * 18)
+    (tmp_path / "r.pt").write_bytes(b"PK\x03\x04" + bytes(20) + b"PK\x05\x06" + b"\xff" * 18)
     with pytest.raises(UserError, match="damaged zip file"):
         weights.bring(tmp_path / "r.pt")
 
@@ -214,10 +217,22 @@ def test_a_missing_file_and_a_damaged_list_are_said(faces: Path, folder: Path) -
     with pytest.raises(UserError, match="add FILE --as my-faces"):
         weights.locate("my-faces")
     weights.bring(faces)
-    for damaged in ("[]", '{"faces": {"file": "x"}}'):
-        (folder / "converted.json").write_text(damaged)
+    whole = json.loads((folder / "converted.json").read_text())["faces"]
+    for record in ([], {"file": "x"}, {**whole, "file": None}, {**whole, "kind": "stylegan9"}):
+        (folder / "converted.json").write_text(json.dumps({"faces": record}))
         with pytest.raises(UserError, match=r"converted\.json is damaged"):
-            weights.locate("faces")
+            weights.listing()
+    (folder / "converted.json").write_text("[]")
+    with pytest.raises(UserError, match=r"converted\.json is damaged"):
+        weights.locate("faces")
+
+
+@pytest.mark.parametrize("name", ["added.json", "pinned.json"])
+def test_other_damaged_lists_are_said(name: str, faces: Path, folder: Path) -> None:
+    folder.mkdir()
+    (folder / name).write_text('{"lpips-alex": "x", "biggan-deep-128": {"sha256": 1}}')
+    with pytest.raises(UserError, match=rf"{name} is damaged"):
+        weights.add("biggan-deep-128" if name == "pinned.json" else "lpips-alex", faces)
 
 
 def suite(folder: Path, **options: Any) -> Path:

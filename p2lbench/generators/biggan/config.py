@@ -12,6 +12,7 @@ from p2lbench.weights.kinds import KINDS, header
 
 KIND = KINDS["biggan-deep"]
 _LARGEST = 100_000  # bytes; the published ones have 630
+_MOST_LAYERS, _LARGEST_SIDE = 64, 4096  # the published ones have 14 and 512
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class Config:
         if self.n_stats < 2:
             raise ValueError(f"n_stats: expected at least 2, got {self.n_stats}")
         _check_layers(self.layers)
+        if (side := self.side) > _LARGEST_SIDE:
+            most = f"{_LARGEST_SIDE} × {_LARGEST_SIDE}"
+            raise ValueError(f"layers: expected images of at most {most}, got {side}")
 
     @property
     def side(self) -> int:
@@ -124,6 +128,8 @@ def _check_count(name: str, value: Any) -> None:
 
 
 def _check_layers(layers: Any) -> None:
+    if len(layers) > _MOST_LAYERS:
+        raise ValueError(f"layers: expected at most {_MOST_LAYERS}, got {len(layers)}")
     width = 16
     for i, row in enumerate(layers):
         if [type(value) for value in row] != [bool, int, int] or row[2] < 1:

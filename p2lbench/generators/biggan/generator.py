@@ -68,7 +68,7 @@ class BigGAN(Generator):
     def variables(self) -> tuple[Variable, ...]:  # type: ignore[override]
         vectors = self._network.embeddings
         width = vectors.shape[1]
-        std = vectors.std(0).clamp(min=1e-6)
+        std = vectors.std(0, correction=min(1, len(vectors) - 1)).clamp(min=1e-6)
         return (
             Variable("z", (width,), bound=2.0, step=0.05),
             Variable("c", (width,), vectors.mean(0), std, step=0.0001, role="gradient"),

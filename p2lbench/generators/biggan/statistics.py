@@ -18,7 +18,7 @@ class Statistics:
 
     `truncation`: above 0 and at most 1. `interpolation`, between two rows: `package`, as
     `pytorch_pretrained_biggan` does it, which gives the nearer row the smaller weight, and which
-    takes the row beside where division rounds (0.14, 0.58); or `linear`.
+    takes the row beside where division rounds (0.14, 0.28, 0.56, 0.58, 0.94 of 51); or `linear`.
     """
 
     truncation: float = 1.0

@@ -22,7 +22,7 @@ from p2lbench.weights import pickles, tensors
 from p2lbench.weights.kinds import header
 from p2lbench.weights.pickles import Bad, Module, Stored
 
-_MOST_MODULES, _DEEPEST = 10_000, 8
+_MOST_MODULES, _DEEPEST, _LONGEST_NAME = 10_000, 8, 100
 Checkpoint = tuple[dict[str, Tensor], dict[str, Any]]
 
 
@@ -62,16 +62,15 @@ def _pickle(path: Path) -> Checkpoint:
     state: dict[str, Tensor] = {}
     modules = dict(_modules(module))
     for prefix, part in modules.items():
-        for name, stored in {**part.part("_parameters"), **part.part("_buffers")}.items():
+        for name, stored in _named({**part.part("_parameters"), **part.part("_buffers")}):
             if stored is None:
                 continue
             if not isinstance(stored, Stored):
                 raise Bad("a module with a tensor that is none")
-            tensor = pickles.tensor(stored)
-            left -= tensor.nbytes
-            if left < 0:  # several may be made of one storage
+            left -= len(stored.storage.content)
+            if left < 0:  # several may be made of one storage, which is read for each of them
                 raise Bad("its tensors are larger than the file")
-            state[f"{prefix}{name}"] = tensor
+            state[f"{prefix}{name}"] = pickles.tensor(stored)
     return state, _settings(modules)
 
 
@@ -84,10 +83,18 @@ def _modules(module: Module) -> Iterator[tuple[str, Module]]:
         if count > _MOST_MODULES or prefix.count(".") > _DEEPEST:
             raise Bad("its modules are nested without end")
         yield prefix, part
-        for name, inner in part.part("_modules").items():
-            if not (isinstance(name, str) and isinstance(inner, Module)):
+        for name, inner in _named(part.part("_modules")):
+            if not isinstance(inner, Module):
                 raise Bad("a module with a part that is no module")
             waiting.append((f"{prefix}{name}.", inner))
+
+
+def _named(parts: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Names that are put together to a tensor's; a pickle may have one name any number of times."""
+    for name, part in parts.items():
+        if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+            raise Bad("a module with a name that is none, or too long")
+        yield name, part
 
 
 def _settings(modules: Mapping[str, Module]) -> dict[str, Any]:

@@ -81,6 +81,5 @@ def _draws(mapping: MappingNetwork, config: Config) -> Iterator[Tensor]:
         z = torch.randn(_BATCH, config.z_dim, generator=generator)
         c = None
         if mapping.embed is not None:
-            classes = torch.arange(first, first + _BATCH) % config.c_dim
-            c = mapping.embed(nn.functional.one_hot(classes, config.c_dim).float())
+            c = mapping.embedded(torch.arange(first, first + _BATCH) % config.c_dim)
         yield mapping(z, c)

@@ -108,8 +108,7 @@ class StyleGAN2(Generator):
 
     def embed(self, class_ids: Tensor) -> Tensor:
         """(n,) → the label's embedding before it is normalised, (n, width)."""
-        layer = self._network.mapping.embed
-        vectors: Tensor = layer.weight.T[class_ids] + layer.bias
+        vectors: Tensor = self._network.mapping.embedded(class_ids)
         return vectors
 
     def forward(self, **latents: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from math import log2
 from typing import TYPE_CHECKING
 
 from p2lbench.errors import UserError
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     State = Mapping[str, Tensor]
 
 W_AVG = "mapping.w_avg"
+_WIDEST = 16_384  # layer of the mapping, whose samples are taken; published ones have 512 or 1024
+_MOST_BLOCKS = 11  # to 4096×4096
 _FILTERS = ".resample_filter"
 _LAYER = {
     "conv.weight": "weight",
@@ -58,6 +59,7 @@ def config_of(state: State, clamp: float | None = None, mapping_rate: float = 0.
     embedded = _shape(state, "mapping.embed.weight", 2)[0] if c_dim else 0
     if (z_dim := inputs - embedded) < 1:
         raise UserError(f"StyleGAN2's mapping: expected a z of at least 1 number, got {z_dim}")
+    _check_widths(state, layers)
     noise = "synthesis.b4.conv1.noise_const" in state
     config = Config(z_dim, c_dim, width, 2 ** (blocks + 1), layers, noise, clamp, mapping_rate)
     expected = dict(_expected(config, state, embedded))
@@ -167,11 +169,19 @@ def _count(state: State, pattern: str) -> int:
     """
     numbers = sorted(int(m[1]) for name in state if (m := re.fullmatch(pattern, name)))
     doubling = numbers[:1] == [4]
-    expected = [4 << i for i in range(len(numbers))] if doubling else [*range(len(numbers))]
-    if not numbers or numbers != expected or (doubling and log2(numbers[-1]) > 12):
+    expected = [4 << i for i in range(_MOST_BLOCKS)] if doubling else [*range(len(numbers))]
+    if not numbers or numbers != expected[: len(numbers)]:
         what = pattern.replace("\\", "").replace("(d+)", "0, 1, …")
         raise UserError(f"expected the tensors of a StyleGAN2 generator: no sequence of {what}")
     return len(numbers)
+
+
+def _check_widths(state: State, layers: int) -> None:
+    for i in range(layers):
+        if (widest := max(_shape(state, f"mapping.fc{i}.weight", 2))) > _WIDEST:
+            raise UserError(
+                f"StyleGAN2's mapping: expected layers of at most {_WIDEST} numbers, got {widest}"
+            )
 
 
 def _shape(state: State, name: str, dimensions: int) -> tuple[int, ...]:

@@ -47,6 +47,12 @@ class MappingNetwork(nn.Module):
         names = [f"mapping.fc{i}" for i in range(config.layers)]
         self.layers = nn.ModuleList(Linear(state, name, config.mapping_rate) for name in names)
 
+    def embedded(self, classes: Tensor) -> Tensor:
+        """Numbers (n,) → class vectors (n, width), without a column for each class."""
+        if self.embed is None:
+            raise ValueError("this network has no classes")
+        return self.embed.weight.T[classes] + self.embed.bias
+
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         parts = [z] if c is None else [z, c]
         x = torch.cat([_normalised(part) for part in parts if part.shape[1]], dim=1)

@@ -1,18 +1,19 @@
 """A pickle's opcodes, interpreted without Python's `pickle`: they build plain data, nothing else.
 
 `pickletools` cuts the bytes into opcodes and their plain arguments. The stack, the memo and what
-opcodes do are here. The only callables are those of `values.CALLS`; there is no attribute access,
-no import, no `__setstate__`, no extension registry.
+opcodes do are here. The only callables are those of a table; there is no attribute access, no
+import, no `__setstate__`, no extension registry.
 """
 
 from __future__ import annotations
 
+import os
 import pickletools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from p2lbench.weights.pickles.values import CALLS, Bad, Dtype, Global, Inert, call
+from p2lbench.weights.pickles.values import CALLS, Bad, Call, Dtype, Global, Inert
 
 MOST_OPCODES = 1_000_000  # NVIDIA's files have some 10,000 to 50,000
 Persistent = Callable[[Any], Any]
@@ -24,22 +25,29 @@ _PLAIN = {
     "BYTEARRAY8",
     *("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
 }
+_LONGEST_KEY = 60  # bits; of longer numbers, as many as one likes have the same hash
 _KEYS = (str, int, float, bytes, bool, type(None))
 
 
-def run(file: IO[bytes], persistent: Persistent | None = None) -> Any:
+def run(
+    file: IO[bytes],
+    persistent: Persistent | None = None,
+    calls: Mapping[str, Call] = CALLS,
+) -> Any:
     """The object that a pickle describes, made of plain data and the stand-ins of `values`.
 
     Args:
         file: at the beginning of a pickle; left behind its end. It must hand out no more bytes than
-            it has, whatever number it is asked for, as files in memory do.
+            it has, whatever number it is asked for, as files in memory do. No more bytes than it
+            has are made of the texts in it, either.
         persistent: makes an object of what the pickle refers to outside of itself.
+        calls: the names that it may have, and what makes plain data of their arguments.
 
     Raises:
         Bad: it is damaged, too large, or asks for what is not in the table. Its message may have
             names of the pickle's in it, as they are.
     """
-    machine = _Machine(persistent)
+    machine = _Machine(persistent, calls, _size(file))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes in texts
@@ -51,11 +59,20 @@ def run(file: IO[bytes], persistent: Persistent | None = None) -> Any:
         raise Bad("damaged or cut short") from error
 
 
+def _size(file: IO[bytes]) -> int:
+    here = file.tell()
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    file.seek(here)
+    return size
+
+
 class _Machine:
     """The stack is a list of lists: a mark begins a new one."""
 
-    def __init__(self, persistent: Persistent | None) -> None:
-        self.persistent = persistent
+    def __init__(self, persistent: Persistent | None, calls: Mapping[str, Call], left: int) -> None:
+        """`left`: how many bytes may be made of texts."""
+        self.persistent, self.calls, self.left = persistent, calls, left
         self.stack: list[Any] = []
         self.marked: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -221,14 +238,21 @@ class _Machine:
 
     def _push_global(self, module: str, name: str) -> None:
         full = f"{module}.{name}"
-        if full not in CALLS or "." in name:
+        if full not in self.calls or "." in name:
             raise Bad(f"it asks for {full}, which is not allowed")
         self.stack.append(Global(full))
 
     def _do_reduce(self, _: None) -> None:
         given = self.pop()
         function = self.top(Global, "calls")
-        self.stack[-1] = call(function.name, given)
+        if type(given) is not tuple:
+            raise Bad(f"{function.name} is called with something else than arguments")
+        made = self.calls[function.name](function.name, given)
+        if type(made) is bytes:  # of a text, which may be recalled as often as one likes
+            self.left -= len(made)
+            if self.left < 0:
+                raise Bad("it makes more bytes than the file has")
+        self.stack[-1] = made
 
     _do_newobj = _do_reduce
 
@@ -250,5 +274,7 @@ def _set(mapping: dict[Any, Any], items: list[Any]) -> dict[Any, Any]:
     for key, value in zip(items[::2], items[1::2], strict=True):
         if type(key) not in _KEYS:  # hashing others could recurse without end
             raise Bad("a mapping with a key that is no text or number")
+        if type(key) is int and key.bit_length() > _LONGEST_KEY:
+            raise Bad("a mapping with a number for a key that is too long")
         mapping[key] = value
     return mapping

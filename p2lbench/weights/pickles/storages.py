@@ -16,10 +16,11 @@ _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
 
 def tensor(stored: Stored) -> Tensor:
-    """A tensor of its own memory, no larger than its storage.
+    """A tensor of its own memory, no larger than its storage, which is read each time.
 
     Raises:
-        Bad: the storage is damaged, or the tensor reaches beyond it or repeats its elements.
+        Bad: the storage is damaged, or the tensor reaches beyond it, repeats its elements or has
+            none.
     """
     kind, content = _storage(stored.storage.content)
     import torch
@@ -27,10 +28,9 @@ def tensor(stored: Stored) -> Tensor:
     dtype: torch.dtype = getattr(torch, _DTYPES.get(kind, kind))
     count = len(content) // dtype.itemsize
     _check_bounds(stored, count)
-    if 0 in stored.size:
-        return torch.zeros(stored.size, dtype=dtype)
     flat = torch.frombuffer(bytearray(content), dtype=dtype, count=count)
-    return flat.as_strided(stored.size, stored.stride, stored.offset).contiguous()
+    view = flat.as_strided(stored.size, stored.stride, stored.offset)
+    return view.clone(memory_format=torch.contiguous_format)
 
 
 _DTYPES = {"char": "int8", "byte": "uint8"}
@@ -41,8 +41,10 @@ def _check_bounds(stored: Stored, count: int) -> None:
     if len(size) != len(stride) or min((stored.offset, *size, *stride)) < 0:
         raise Bad("a tensor with a negative size, or strides that do not fit it")
     elements = prod(size)
+    if elements == 0:
+        raise Bad("a tensor without elements")
     last = stored.offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if elements > count or (elements > 0 and last >= count):
+    if elements > count or last >= count:
         raise Bad("a tensor that is larger than its storage")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Arguments = tuple[Any, ...]
+Call = Callable[[str, Arguments], Any]  # its own name in the table, and a pickle's arguments
 
 
 class Bad(ValueError):
@@ -59,17 +60,6 @@ class Stored:
     offset: int
     size: tuple[int, ...]
     stride: tuple[int, ...]
-
-
-def call(name: str, given: Any) -> Any:
-    """What a function or class of the table makes of a pickle's arguments.
-
-    Raises:
-        Bad: the arguments are not those that it takes.
-    """
-    if type(given) is not tuple:
-        raise Bad(f"{name} is called with something else than arguments")
-    return CALLS[name](name, given)
 
 
 def _mapping(name: str, given: Arguments) -> dict[Any, Any]:
@@ -168,7 +158,7 @@ STORAGES = {
     for kind in ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte")
 } | {"torch.BoolStorage": "bool"}
 
-CALLS: dict[str, Callable[[str, Arguments], Any]] = {
+CALLS: dict[str, Call] = {
     "collections.OrderedDict": _mapping,
     "dnnlib.util.EasyDict": _mapping,
     "builtins.set": _inert,
