@@ -247,6 +247,7 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
     store.set_metrics([vars(metric) for metric in metrics(suite, registry)])
     losses = {m.loss.label: _measured_as(m.loss, suite) for m in plan.methods}
     budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
+    tuning = any(image.split == TUNE for image in suite.images)
     info = SuiteInfo(
         suite.name,
         suite.candidates,
@@ -254,10 +255,12 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
         suite.protocol,
         losses,
         budget,
-        (TUNING,) if any(image.split == TUNE for image in suite.images) else (),
+        (TUNING,) if tuning else (),
         {m.optimizer.label: m.optimizer.settings for m in plan.methods},
         suite.tuned_on,
         len(suite.tune_images),
+        None if tuning else suite.baseline,
+        {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())
