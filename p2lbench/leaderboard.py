@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from p2lbench.bestofk import curves
 from p2lbench.comparisons import remark, standings
 from p2lbench.errors import StoreError
 from p2lbench.record import DIAGNOSTICS, Record
@@ -53,6 +54,7 @@ class SuiteInfo:
     `settings`: row name of an optimizer → how its options were chosen. `tuned_on`: the metric by
     which they were, if it was not the objective. `tune_images`: how many the table leaves out.
     `baseline`: row name of the optimizer that others are compared to. `classes`: image → class.
+    `uncoupled`: the rows whose candidates do not influence each other.
     """
 
     name: str
@@ -67,6 +69,7 @@ class SuiteInfo:
     tune_images: int = 0
     baseline: str | None = None
     classes: Mapping[str, str] = field(default_factory=dict)
+    uncoupled: tuple[tuple[str, ...], ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""
@@ -76,7 +79,9 @@ class SuiteInfo:
     def read(cls, plain: Mapping[str, Any]) -> SuiteInfo:
         """The inverse of `plain`. Raises: TypeError, KeyError if it is not one."""
         losses = {label: tuple(terms) for label, terms in plain["losses"].items()}
-        return cls(**{**plain, "losses": losses, "notes": tuple(plain["notes"])})
+        uncoupled = tuple(tuple(row) for row in plain.get("uncoupled", ()))
+        notes = tuple(plain["notes"])
+        return cls(**{**plain, "losses": losses, "notes": notes, "uncoupled": uncoupled})
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,7 @@ class Leaderboard:
             "mean": dict(row.mean),
             "best": dict(row.best),
             "selected": dict(row.selected),
+            "best_of_k": None if row.best_of_k is None else asdict(row.best_of_k),
             "ci": {name: None if ends is None else list(ends) for name, ends in row.ci.items()},
             "frames": {"aligned": dict(row.aligned), "unmasked": dict(row.unmasked)},
             "diagnostics": {
@@ -201,7 +207,7 @@ def build(
     methods: dict[tuple[str, str, str, str, str], list[CellNumbers]] = {}
     for planned, record in cells:
         methods.setdefault(planned.row, []).append(reduce(planned, record, metrics))
-    made = [make_row(labels, found, names) for labels, found in methods.items()]
+    made = [_made(labels, found, metrics, suite) for labels, found in methods.items()]
     rows = _comparable([replace(r, settings=suite.settings.get(r.labels[4])) for r in made])
     chosen_by = [suite.losses[row.labels[1]] for row in rows]
     chosen_by += [(suite.tuned_on,)] if suite.tuned_on else []
@@ -218,6 +224,17 @@ def build(
     )
     ranked = _ranked(board)
     return replace(ranked, notes=_board_notes(ranked, everything))
+
+
+def _made(
+    labels: tuple[str, str, str, str, str],
+    cells: Sequence[CellNumbers],
+    metrics: Sequence[Metric],
+    suite: SuiteInfo,
+) -> Row:
+    row = make_row(labels, cells, [metric.name for metric in metrics])
+    used = [cell for cell in cells if cell.image in row.complete]
+    return replace(row, best_of_k=curves(used, metrics, labels in suite.uncoupled))
 
 
 def decimals(values: Iterable[float | None]) -> int:

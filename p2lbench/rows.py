@@ -30,6 +30,14 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class BestOfK:
+    """Expected best of k = 1, 2, … tries by metric; None: some try has no value."""
+
+    over: Literal["candidates", "repeats"]
+    curves: Mapping[str, tuple[float, ...] | None]
+
+
+@dataclass(frozen=True)
 class Row:
     """One method. Mappings go from metric name to value; None: no value, the notes say why.
 
@@ -58,6 +66,7 @@ class Row:
     settings: str | None = None
     comparable: bool = True
     rank: int | None = None
+    best_of_k: BestOfK | None = None
     standing: Standing = field(default_factory=Standing)
     cells: Mapping[str, Mapping[int, Array]] = field(
         default_factory=dict, repr=False, compare=False
@@ -87,13 +96,15 @@ _MEAN, _BEST, _SELECTED, _ALIGNED, _UNMASKED = range(5)
 
 @dataclass(frozen=True)
 class CellNumbers:
-    """A record, reduced to what rows need: `numbers` (5, metrics) has NaN for every hole."""
+    """A record, reduced to what rows need: `numbers` (5, metrics) has NaN for every hole, and so
+    has `candidates` (metrics, candidates)."""
 
     image: str
     repeat: int
     status: str
     reason: str
     numbers: Array | None
+    candidates: Array | None
     diagnostics: Mapping[str, tuple[float, float]]
     spent: tuple[float, float]
     missing: Mapping[str, str]
@@ -105,7 +116,13 @@ def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -
     """One planned cell's numbers; record None: not run yet."""
     if record is None:
         nothing: dict[str, Any] = {"diagnostics": {}, "spent": (math.nan,) * 2, "missing": {}}
-        nothing |= {"reason": "", "numbers": None, "notes": (), "environment": ()}
+        nothing |= {
+            "reason": "",
+            "numbers": None,
+            "candidates": None,
+            "notes": (),
+            "environment": (),
+        }
         return CellNumbers(planned.image, planned.repeat, "not run yet", **nothing)
     ok = record.status == "ok"
     chosen = record.selected
@@ -116,6 +133,7 @@ def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -
         status=record.status,
         reason=record.reason,
         numbers=_table([_numbers(record, metric, chosen) for metric in metrics]) if ok else None,
+        candidates=_candidates(record, metrics) if ok else None,
         diagnostics=_diagnostics(record, chosen) if ok else {},
         spent=(_or_nan(spent[0]), _or_nan(spent[1])),
         missing=record.missing,
@@ -134,6 +152,16 @@ def _numbers(record: Record, metric: Metric, chosen: int | None) -> list[float]:
         best = max(finite) if metric.higher_is_better else min(finite)
     selected = None if chosen is None or chosen >= len(values) else values[chosen]
     return [_average_of(values), best, _or_nan(selected), *map(_average_of, (aligned, unmasked))]
+
+
+def _candidates(record: Record, metrics: Sequence[Metric]) -> Array:
+    """(metrics, candidates): in the original frame."""
+    found = np.full((len(metrics), len(record.objective)), math.nan)
+    for k, metric in enumerate(metrics):
+        values = _values(record, "original", metric.name)
+        if len(values) == found.shape[1]:
+            found[k] = [_or_nan(value) for value in values]
+    return found
 
 
 def _diagnostics(record: Record, chosen: int | None) -> dict[str, tuple[float, float]]:

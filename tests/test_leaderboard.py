@@ -339,8 +339,8 @@ def test_json_is_the_contracts() -> None:
     (row,) = plain["rows"]
     assert list(row) == [
         "generator", "loss", "transform", "init", "optimizer", "settings", "rank", "ranks",
-        "pareto", "effect", "images", "mean", "best", "selected", "ci", "frames", "diagnostics",
-        "passes", "seconds", "missing", "notes",
+        "pareto", "effect", "images", "mean", "best", "selected", "best_of_k", "ci", "frames",
+        "diagnostics", "passes", "seconds", "missing", "notes",
     ]  # fmt: skip
     assert [row[axis] for axis in list(row)[:5]] == ["g", "l1", "none", "gt", "adam"]
     assert (row["images"], row["missing"], row["passes"], row["seconds"]) == (2, 0, 10.0, 2.0)
