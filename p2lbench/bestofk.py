@@ -26,23 +26,20 @@ def curves(
             images.setdefault(cell.image, []).append(cell.candidates)
     if len({found.shape for repeats in images.values() for found in repeats}) != 1:
         return None
-    tries = [_tries(np.stack(repeats), metrics, uncoupled) for repeats in images.values()]
-    if {found.shape[-1] for found in tries} - {tries[0].shape[-1]} or tries[0].shape[-1] < 2:
+    signs = np.array([-1.0 if metric.higher_is_better else 1.0 for metric in metrics])[:, None]
+    tries = [_tries(signs * np.stack(repeats), uncoupled) for repeats in images.values()]
+    if len({found.shape[-1] for found in tries}) > 1 or tries[0].shape[-1] < 2:
         return None
-    found: dict[str, tuple[float, ...] | None] = {}
-    for k, metric in enumerate(metrics):
-        each = [best_of_k(t[:, k], metric.higher_is_better).mean(axis=0) for t in tries]
-        curve = np.mean(each, axis=0)
-        found[metric.name] = tuple(curve.tolist()) if np.isfinite(curve).all() else None
-    return BestOfK(over, found)
+    weights = np.repeat([1 / len(found) for found in tries], [len(found) for found in tries])
+    each = best_of_k(np.concatenate(tries))
+    means = signs * np.tensordot(weights / len(tries), each, axes=1)
+    return BestOfK(over, {m.name: _finite(mean) for m, mean in zip(metrics, means, strict=True)})
 
 
-def _tries(candidates: Array, metrics: Sequence[Metric], uncoupled: bool) -> Array:
-    """(repeats, metrics, candidates) of an image as (groups, metrics, tries)."""
-    if uncoupled:
-        return candidates
-    best = [
-        candidates[:, k].max(axis=1) if metric.higher_is_better else candidates[:, k].min(axis=1)
-        for k, metric in enumerate(metrics)
-    ]
-    return np.array(best).reshape(1, len(metrics), len(candidates))
+def _tries(candidates: Array, uncoupled: bool) -> Array:
+    """(repeats, metrics, candidates) of an image, lower is better: (groups, metrics, tries)."""
+    return candidates if uncoupled else candidates.min(axis=2).T[None]
+
+
+def _finite(curve: Array) -> tuple[float, ...] | None:
+    return tuple(curve.tolist()) if np.isfinite(curve).all() else None

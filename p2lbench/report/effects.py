@@ -28,13 +28,12 @@ def effect_text(board: Leaderboard) -> str:
         return ""
     metric, one = board.metric(board.ranked_on), next(_found(board))
     if one.effect.scale == "ratio":
-        what = "geometric mean over images of ratios, below 1 is less error"
+        what = "geometric mean over images; below 1 is less error"
     else:
-        what = f"mean over images of differences, {'more' if metric.higher_is_better else 'less'}"
-        what += " is better"
+        what = f"mean over images; {'above' if metric.higher_is_better else 'below'} 0 is better"
     return (
-        f"Against {board.suite.baseline} with the same other parts, selected, {metric.label}: "
-        f"{what}; chance better: of an image and repeat"
+        f"{one.effect.scale}: to {board.suite.baseline} with the same other parts, of selected, "
+        f"on {metric.label}, {what}. chance better: on an image and repeat"
     )
 
 
