@@ -20,6 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from p2lbench.bestofk import curves
+from p2lbench.comparisons import remark, standings
 from p2lbench.errors import StoreError
 from p2lbench.record import DIAGNOSTICS, Record
 from p2lbench.rows import STATISTICS, CellNumbers, Metric, Row, Statistic, make_row, reduce
@@ -51,6 +53,8 @@ class SuiteInfo:
     `losses`: row name of a loss → names of its terms. `budget`: as the suite gives it.
     `settings`: row name of an optimizer → how its options were chosen. `tuned_on`: the metric by
     which they were, if it was not the objective. `tune_images`: how many the table leaves out.
+    `baseline`: row name of the optimizer that others are compared to. `classes`: image → class.
+    `uncoupled`: the rows whose candidates do not influence each other.
     """
 
     name: str
@@ -63,6 +67,9 @@ class SuiteInfo:
     settings: Mapping[str, str | None] = field(default_factory=dict)
     tuned_on: str | None = None
     tune_images: int = 0
+    baseline: str | None = None
+    classes: Mapping[str, str] = field(default_factory=dict)
+    uncoupled: tuple[tuple[str, ...], ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""
@@ -72,7 +79,9 @@ class SuiteInfo:
     def read(cls, plain: Mapping[str, Any]) -> SuiteInfo:
         """The inverse of `plain`. Raises: TypeError, KeyError if it is not one."""
         losses = {label: tuple(terms) for label, terms in plain["losses"].items()}
-        return cls(**{**plain, "losses": losses, "notes": tuple(plain["notes"])})
+        uncoupled = tuple(tuple(row) for row in plain.get("uncoupled", ()))
+        notes = tuple(plain["notes"])
+        return cls(**{**plain, "losses": losses, "notes": notes, "uncoupled": uncoupled})
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,11 @@ class Leaderboard:
         told = {"coverage", "placement"} & {*self.diagnostics}
         return bool(told or (self.diagnostics and AXES.index("init") in self.varying))
 
+    @property
+    def shows_effects(self) -> bool:
+        """Whether some row is compared to its baseline."""
+        return any(row.standing.against for row in self.rows)
+
     def metric(self, name: str) -> Metric:
         """The column of that name. Raises: KeyError."""
         return {metric.name: metric for metric in self.metrics}[name]
@@ -141,17 +155,25 @@ class Leaderboard:
         return {
             "suite": self.suite.name,
             "candidates": self.suite.candidates,
+            "ranked_on": self.ranked_on,
+            "baseline": self.suite.baseline if self.shows_effects else None,
             "rows": [self._row_json(row) for row in self.rows],
         }
 
     def _row_json(self, row: Row) -> dict[str, Any]:
+        standing = row.standing
         return {
             **dict(zip(AXES, row.labels, strict=True)),
             "settings": row.settings,
+            "rank": row.rank,
+            "ranks": None if standing.ranks is None else list(standing.ranks),
+            "pareto": standing.on_front,
+            "effect": None if standing.against is None else standing.against.to_json(),
             "images": len(row.complete),
             "mean": dict(row.mean),
             "best": dict(row.best),
             "selected": dict(row.selected),
+            "best_of_k": None if row.best_of_k is None else asdict(row.best_of_k),
             "ci": {name: None if ends is None else list(ends) for name, ends in row.ci.items()},
             "frames": {"aligned": dict(row.aligned), "unmasked": dict(row.unmasked)},
             "diagnostics": {
@@ -185,7 +207,7 @@ def build(
     methods: dict[tuple[str, str, str, str, str], list[CellNumbers]] = {}
     for planned, record in cells:
         methods.setdefault(planned.row, []).append(reduce(planned, record, metrics))
-    made = [make_row(labels, found, names) for labels, found in methods.items()]
+    made = [_made(labels, found, metrics, suite) for labels, found in methods.items()]
     rows = _comparable([replace(r, settings=suite.settings.get(r.labels[4])) for r in made])
     chosen_by = [suite.losses[row.labels[1]] for row in rows]
     chosen_by += [(suite.tuned_on,)] if suite.tuned_on else []
@@ -200,7 +222,19 @@ def build(
         optimised=frozenset(name for name in names if name in optimised),
         notes=(),
     )
-    return replace(_ranked(board), notes=_board_notes(board, everything))
+    ranked = _ranked(board)
+    return replace(ranked, notes=_board_notes(ranked, everything))
+
+
+def _made(
+    labels: tuple[str, str, str, str, str],
+    cells: Sequence[CellNumbers],
+    metrics: Sequence[Metric],
+    suite: SuiteInfo,
+) -> Row:
+    row = make_row(labels, cells, [metric.name for metric in metrics])
+    used = [cell for cell in cells if cell.image in row.complete]
+    return replace(row, best_of_k=curves(used, metrics, labels in suite.uncoupled))
 
 
 def decimals(values: Iterable[float | None]) -> int:
@@ -256,7 +290,12 @@ def _ranked(board: Leaderboard) -> Leaderboard:
         number = math.inf if value is None else sign * value
         return (math.inf if row.rank is None else row.rank, -len(row.complete), number)
 
-    return replace(board, rows=tuple(sorted(rows, key=key)))
+    return replace(board, rows=_standing(sorted(rows, key=key), board.metric(name), board.suite))
+
+
+def _standing(rows: Sequence[Row], metric: Metric, suite: SuiteInfo) -> tuple[Row, ...]:
+    found = standings(rows, metric, suite.baseline, suite.classes)
+    return tuple(replace(row, standing=one) for row, one in zip(rows, found, strict=True))
 
 
 def _better(places: Mapping[int, int], k: int) -> int:
@@ -276,6 +315,9 @@ def _board_notes(board: Leaderboard, cells: Sequence[CellNumbers]) -> tuple[str,
         notes.append(
             f"ranked on an optimised metric ({board.ranked_on}): no held-out one has values"
         )
+    if board.ranked_on is not None:
+        said = remark(board.rows, board.metric(board.ranked_on), board.suite.baseline)
+        notes += [said] if said else []
     if any(not row.comparable for row in board.rows):
         notes.append(
             "rows cover different images: those with fewer are listed last, not ranked or marked"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
 from p2lbench.record import Record
+from p2lbench.standing import Standing
 from p2lbench.stats import Array, mean_interval
 from p2lbench.store import PlanRow
 
@@ -29,6 +30,14 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class BestOfK:
+    """Expected best of k = 1, 2, … tries by metric; None: some try has no value."""
+
+    over: Literal["candidates", "repeats"]
+    curves: Mapping[str, tuple[float, ...] | None]
+
+
+@dataclass(frozen=True)
 class Row:
     """One method. Mappings go from metric name to value; None: no value, the notes say why.
 
@@ -36,6 +45,8 @@ class Row:
     `diagnostics`: name → mean over candidates, and of the selected one, if every cell has it.
     `settings`: how the optimizer's options were chosen: tuned, default, paper; None: not said.
     `missing`: planned cells that are not ok. `rank` counts from 1; None: nothing to rank.
+    `standing`: what it is to the other rows. `cells`: the selected candidates' numbers, (metrics,)
+    per complete image and repeat.
     """
 
     labels: tuple[str, str, str, str, str]
@@ -55,11 +66,24 @@ class Row:
     settings: str | None = None
     comparable: bool = True
     rank: int | None = None
+    best_of_k: BestOfK | None = None
+    standing: Standing = field(default_factory=Standing)
+    cells: Mapping[str, Mapping[int, Array]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def value(self, statistic: Statistic, metric: str) -> float | None:
         """One number of the table."""
         table: Mapping[str, float | None] = getattr(self, statistic)
         return table[metric]
+
+    def chosen(self, metric: str) -> dict[str, dict[int, float]]:
+        """Image → repeat → a metric of the selected candidate; NaN where it has no value."""
+        column = list(self.selected).index(metric)
+        return {
+            image: {repeat: float(numbers[column]) for repeat, numbers in repeats.items()}
+            for image, repeats in self.cells.items()
+        }
 
     @property
     def partial(self) -> bool:
@@ -72,12 +96,15 @@ _MEAN, _BEST, _SELECTED, _ALIGNED, _UNMASKED = range(5)
 
 @dataclass(frozen=True)
 class CellNumbers:
-    """A record, reduced to what rows need: `numbers` (5, metrics) has NaN for every hole."""
+    """A record, reduced to what rows need: `numbers` (5, metrics) has NaN for every hole, and so
+    has `candidates` (metrics, candidates)."""
 
     image: str
+    repeat: int
     status: str
     reason: str
     numbers: Array | None
+    candidates: Array | None
     diagnostics: Mapping[str, tuple[float, float]]
     spent: tuple[float, float]
     missing: Mapping[str, str]
@@ -88,15 +115,25 @@ class CellNumbers:
 def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -> CellNumbers:
     """One planned cell's numbers; record None: not run yet."""
     if record is None:
-        return CellNumbers(planned.image, "not run yet", "", None, {}, (math.nan,) * 2, {}, (), ())
+        nothing: dict[str, Any] = {"diagnostics": {}, "spent": (math.nan,) * 2, "missing": {}}
+        nothing |= {
+            "reason": "",
+            "numbers": None,
+            "candidates": None,
+            "notes": (),
+            "environment": (),
+        }
+        return CellNumbers(planned.image, planned.repeat, "not run yet", **nothing)
     ok = record.status == "ok"
     chosen = record.selected
     spent = (record.ledger.get("passes"), record.ledger.get("seconds"))
     return CellNumbers(
         image=planned.image,
+        repeat=planned.repeat,
         status=record.status,
         reason=record.reason,
         numbers=_table([_numbers(record, metric, chosen) for metric in metrics]) if ok else None,
+        candidates=_candidates(record, metrics) if ok else None,
         diagnostics=_diagnostics(record, chosen) if ok else {},
         spent=(_or_nan(spent[0]), _or_nan(spent[1])),
         missing=record.missing,
@@ -115,6 +152,16 @@ def _numbers(record: Record, metric: Metric, chosen: int | None) -> list[float]:
         best = max(finite) if metric.higher_is_better else min(finite)
     selected = None if chosen is None or chosen >= len(values) else values[chosen]
     return [_average_of(values), best, _or_nan(selected), *map(_average_of, (aligned, unmasked))]
+
+
+def _candidates(record: Record, metrics: Sequence[Metric]) -> Array:
+    """(metrics, candidates): in the original frame."""
+    found = np.full((len(metrics), len(record.objective)), math.nan)
+    for k, metric in enumerate(metrics):
+        values = _values(record, "original", metric.name)
+        if len(values) == found.shape[1]:
+            found[k] = [_or_nan(value) for value in values]
+    return found
 
 
 def _diagnostics(record: Record, chosen: int | None) -> dict[str, tuple[float, float]]:
@@ -178,6 +225,7 @@ def make_row(
             *_holes(used, names),
             *_remarks(used),
         ),
+        cells={image: _selected(found) for image, found in whole.items()},
     )
 
 
@@ -205,6 +253,10 @@ def _shared(images: Sequence[Sequence[CellNumbers]]) -> dict[str, tuple[float, f
 
 def _stack(repeats: Sequence[CellNumbers]) -> Array:
     return np.stack([cell.numbers for cell in repeats if cell.numbers is not None])
+
+
+def _selected(repeats: Sequence[CellNumbers]) -> dict[int, Array]:
+    return {c.repeat: c.numbers[_SELECTED] for c in repeats if c.numbers is not None}
 
 
 def _intervals(

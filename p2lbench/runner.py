@@ -24,7 +24,7 @@ from p2lbench.options import build
 from p2lbench.plan import Cell, Image, Plan, Task, hashes_of_files, specs, weights_named
 from p2lbench.record import KEPT, Record, Status
 from p2lbench.registry import Registry
-from p2lbench.spec import WeightedLoss, canonical, digest
+from p2lbench.spec import Method, WeightedLoss, canonical, digest
 from p2lbench.store import Store, folder_of
 from p2lbench.suite import Suite
 from p2lbench.yamlfile import display
@@ -248,6 +248,7 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
     store.set_metrics([vars(metric) for metric in metrics(suite, registry)])
     losses = {m.loss.label: _measured_as(m.loss, suite) for m in plan.methods}
     budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
+    tuning = any(image.split == TUNE for image in suite.images)
     info = SuiteInfo(
         suite.name,
         suite.candidates,
@@ -255,14 +256,23 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
         suite.protocol,
         losses,
         budget,
-        (TUNING,) if any(image.split == TUNE for image in suite.images) else (),
+        (TUNING,) if tuning else (),
         {m.optimizer.label: m.optimizer.settings for m in plan.methods},
         suite.tuned_on,
         len(suite.tune_images),
+        None if tuning else suite.baseline,
+        {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
+        tuple(m.row for m in plan.methods if not _coupled(m, registry)),
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())
     store.write_environment(environment(plan, registry))
+
+
+def _coupled(method: Method, registry: Registry) -> bool:
+    """Whether candidates influence each other, in the search of the transform or after it."""
+    searched = method.transform.search is not None
+    return searched or bool(build(method.optimizer.spec, registry).coupled)
 
 
 def as_run(suite: Suite) -> str:

@@ -11,10 +11,16 @@ from rich.console import Console
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
 from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
+from p2lbench.report.effects import effect_cells, effect_heads, effect_text
 from p2lbench.report.terminal import LeaderboardView
 from p2lbench.report.text import count, csv_cell, latex, markdown
 
 FORMATS = ("table", "json", "csv", "markdown", "latex")
+_TOLD = ("scale", "better", "images", "won", "tied", "p", "p_holm", "mark", "detectable")
+_STANDING = (
+    *("rank_low", "rank_high", "pareto", "effect", "effect_low", "effect_high"),
+    *(f"effect_{name}" for name in _TOLD),
+)
 _Mark = Callable[[str, int | None], str]
 
 
@@ -59,6 +65,7 @@ def as_csv(board: Leaderboard) -> str:
         *facts,
         *(f"{kind}.{name}" for name in names for kind in kinds),
         *(f"{kind}.{name}" for name in board.diagnostics for kind in ("mean", "selected")),
+        *_STANDING,
     ]
     writer.writerow([csv_cell(text) for text in [*header, "notes"]])
     for row in board.rows:
@@ -68,8 +75,20 @@ def as_csv(board: Leaderboard) -> str:
         facts_of_row = [len(row.complete), row.missing, row.passes, row.seconds]
         notes = csv_cell("; ".join((*row.notes, *board.notes)))
         labels = [csv_cell(label) for label in row.labels]
-        writer.writerow([row.rank, *labels, row.settings, *facts_of_row, *numbers, notes])
+        cells = [row.rank, *labels, row.settings, *facts_of_row, *numbers, *_standing(row)]
+        writer.writerow([*cells, notes])
     return out.getvalue()
+
+
+def _standing(row: Row) -> list[object]:
+    """What a row is to the others, in the order of _STANDING."""
+    standing, against = row.standing, row.standing.against
+    front = None if standing.on_front is None else str(standing.on_front).lower()
+    start = [*(standing.ranks or (None, None)), front]
+    if against is None:
+        return [*start, *[None] * (len(_STANDING) - len(start))]
+    told = against.to_json()
+    return [*start, told["value"], *(told["interval"] or (None, None)), *map(told.get, _TOLD)]
 
 
 def as_markdown(board: Leaderboard) -> str:
@@ -89,7 +108,17 @@ def as_markdown(board: Leaderboard) -> str:
             lines.append([*start, _kind(board, kind), *numbers[kind][k], *spent])
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     notes = "".join(f"- {markdown(note)}\n" for note in _notes(board))
-    return f"{markdown(_caption(board))}\n\n{table}\n\n{_diagnostics_markdown(board)}{notes}"
+    more = f"{_effects_markdown(board)}{_diagnostics_markdown(board)}"
+    return f"{markdown(_caption(board))}\n\n{table}\n\n{more}{notes}"
+
+
+def _effects_markdown(board: Leaderboard) -> str:
+    """A table against the baseline."""
+    if not board.shows_effects:
+        return ""
+    heads = [head.replace("\n", " ") for head in effect_heads(board)]
+    cells = [effect_cells(board, row) for row in board.rows]
+    return f"{markdown(effect_text(board))}.\n\n{_side_table(board, heads, cells)}\n\n"
 
 
 def _diagnostics_markdown(board: Leaderboard) -> str:
@@ -97,14 +126,19 @@ def _diagnostics_markdown(board: Leaderboard) -> str:
     if not board.shows_diagnostics:
         return ""
     names = board.diagnostics
-    head = ["#", *_axes(board), *(DIAGNOSTIC_HEADS[name].replace("\n", " ") for name in names)]
-    lines = [head, ["---"] * (1 + len(_axes(board))) + ["---:"] * len(names)]
-    for row in board.rows:
-        cells = [shown(row, name) for name in names]
-        lines.append([str(row.rank or ""), *_labels(board, row, markdown, "†"), *cells])
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    heads = [DIAGNOSTIC_HEADS[name].replace("\n", " ") for name in names]
+    cells = [[shown(row, name) for name in names] for row in board.rows]
     told = "; ".join(DIAGNOSTIC_TEXTS[name] for name in names)
-    return f"Of the selected candidates: {told}.\n\n{table}\n\n"
+    return f"Of the selected candidates: {told}.\n\n{_side_table(board, heads, cells)}\n\n"
+
+
+def _side_table(board: Leaderboard, heads: list[str], cells: list[list[str]]) -> str:
+    """A table beside the main one: a line per method."""
+    lines = [["#", *_axes(board), *heads]]
+    lines.append(["---"] * (1 + len(_axes(board))) + ["---:"] * len(heads))
+    for row, found in zip(board.rows, cells, strict=True):
+        lines.append([str(row.rank or ""), *_labels(board, row, markdown, "†"), *found])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def as_latex(board: Leaderboard) -> str:
@@ -188,8 +222,10 @@ def _kind(board: Leaderboard, kind: Statistic) -> str:
 
 
 def _spent(row: Row) -> list[str]:
+    """Passes, with ° on the front, and seconds."""
+    front = "°" if row.standing.on_front else ""
     return [
-        "—" if row.passes is None else f"{row.passes:,.0f}",
+        "—" if row.passes is None else f"{row.passes:,.0f}{front}",
         "—" if row.seconds is None else f"{row.seconds:,.1f}",
     ]
 
@@ -224,6 +260,8 @@ def _notes(board: Leaderboard) -> Iterator[str]:
         yield ", ".join(f"{AXES[k]} {board.rows[0].labels[k]}" for k in fixed)
     if any(row.partial for row in board.rows):
         yield "†: not over all images"
+    if any(row.standing.on_front for row in board.rows):
+        yield "°: on the front: no row has less error for as few passes"
     yield from board.notes
     for row in board.rows:
         if row.notes:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, as_text
 from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
+from p2lbench.report.effects import effect_cells, effect_heads, effect_text
 from p2lbench.report.text import count, encodable, folded, plain, shorten
 
 _NAME_WIDTH = 26
@@ -55,8 +56,10 @@ class LeaderboardView:
         for columns in _packed(paint.names(), paint.numbers(), options.max_width):
             yield _table(columns)
             yield Text()
-        if self.board.shows_diagnostics:
-            for columns in _packed(paint.names()[:2], paint.diagnostics(), options.max_width):
+        more = [paint.effects()] if self.board.shows_effects else []
+        more += [paint.diagnostics()] if self.board.shows_diagnostics else []
+        for numbers in more:
+            for columns in _packed(paint.names()[:2], numbers, options.max_width):
                 yield _table(columns)
                 yield Text()
         yield from (Padding(line, (0, 0, 0, 1)) for line in paint.footer())
@@ -125,14 +128,10 @@ class _Paint:
 
     def numbers(self) -> list[_Column]:
         rows = self.board.rows
-        spent = {"passes": [row.passes for row in rows], "seconds": [row.seconds for row in rows]}
-        formats = {"passes": ",.0f", "seconds": ",.1f"}
         return [
             *(self._metric(m) for m in self.board.metrics if self._has_values(m)),
-            *(
-                _Column(Text(name), tuple(self._spent(value, formats[name]) for value in values))
-                for name, values in spent.items()
-            ),
+            _Column(Text("passes"), tuple(self._passes(row) for row in rows)),
+            _Column(Text("seconds"), tuple(self._spent(row.seconds, ",.1f") for row in rows)),
         ]
 
     def diagnostics(self) -> list[_Column]:
@@ -142,6 +141,18 @@ class _Paint:
             cells = (self._text(shown(row, name)) for row in self.board.rows)
             columns.append(_Column(Text(DIAGNOSTIC_HEADS[name], "bold"), tuple(cells)))
         return columns
+
+    def effects(self) -> list[_Column]:
+        """Against the baseline."""
+        rows = [effect_cells(self.board, row) for row in self.board.rows]
+        return [
+            _Column(Text(head, "bold"), tuple(self._effect(text) for text in cells))
+            for head, *cells in zip(effect_heads(self.board), *rows, strict=True)
+        ]
+
+    def _effect(self, text: str) -> Text:
+        styles = {"better": "bold green", "worse": "bold", "baseline": "dim", "—": "dim"}
+        return self._text(text, styles.get(text, ""))
 
     def footer(self) -> Iterator[Text]:
         board = self.board
@@ -154,9 +165,12 @@ class _Paint:
         yield self._text(
             f"mean: over the {number} candidates. selected: the one with the lowest objective. "
             f"best of {number}: each metric's best candidate by itself, an oracle. "
-            f"{best}: best in its column. passes, seconds: per cell.",
+            f"{best}: best in its column. passes, seconds: per cell. "
+            "front: no row has less error for as few passes.",
             "dim",
         )
+        if board.shows_effects:
+            yield self._text(f"{effect_text(board)}.", "dim")
         if board.shows_diagnostics:
             told = "; ".join(DIAGNOSTIC_TEXTS[name] for name in board.diagnostics)
             yield self._text(f"Of the selected candidates alone: {told}.", "dim")
@@ -193,6 +207,10 @@ class _Paint:
 
     def _spent(self, value: float | None, form: str) -> Text:
         return self._text("—" if value is None else format(value, form))
+
+    def _passes(self, row: Row) -> Text:
+        mark = "\nfront" if row.standing.on_front else ""
+        return self._spent(row.passes, ",.0f").append(mark, "dim")
 
     def _header(self, metric: Metric) -> str:
         arrow = "↑" if metric.higher_is_better else "↓"

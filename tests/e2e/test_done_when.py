@@ -50,6 +50,7 @@ KEYS = {
     "plugins": ["example.py"],
     "optimizers": [*FOUR, "random-search", {"sign-descent": {"steps": 2}}],
     "budget": {"passes": 120},
+    "baseline": "adam",
 }
 
 
@@ -205,13 +206,13 @@ def test_weights_that_are_missing_are_a_clear_line(store: Path) -> None:
 
 def test_leaderboard_json_has_the_keys_of_the_contract(store: Path) -> None:
     document = called("leaderboard", store, "--json").json
-    assert set(document) == {"suite", "candidates", "rows"}
+    assert set(document) == {"suite", "candidates", "ranked_on", "baseline", "rows"}
     assert (document["suite"], document["candidates"], len(document["rows"])) == ("s", 2, 6)
     names = {"l1", "psnr", "percep-fmnist-heldout", "lpips-vgg"}
     for row in document["rows"]:
         axes = {"generator", "loss", "transform", "init", "optimizer"}
         assert set(row) == axes | {
-            *("settings", "diagnostics"),
+            *("settings", "diagnostics", "rank", "ranks", "pareto", "effect", "best_of_k"),
             *("images", "mean", "best", "selected", "ci", "frames"),
             *("passes", "seconds", "missing", "notes"),
         }
@@ -224,6 +225,29 @@ def test_leaderboard_json_has_the_keys_of_the_contract(store: Path) -> None:
         assert (row["transform"], row["init"]) == ("none", "ground-truth")
         assert row["missing"] == 0
     assert called("leaderboard", store, "--format", "json").json == document
+
+
+def test_rows_are_compared_to_the_suites_baseline(store: Path) -> None:
+    document = called("leaderboard", store, "--json").json
+    assert document["baseline"] == "adam"
+    assert document["ranked_on"] == "percep-fmnist-heldout"
+    rows = {row["optimizer"]: row for row in document["rows"]}
+    assert rows.pop("adam")["effect"] is None
+    for row in rows.values():
+        assert (row["effect"]["images"], row["effect"]["mark"]) == (2, None)
+        low, high = row["effect"]["interval"]
+        assert low <= row["effect"]["value"] <= high
+        assert any("against adam" in note for note in row["notes"])
+
+
+def test_candidates_are_tries_unless_they_are_coupled(store: Path) -> None:
+    rows = {row["optimizer"]: row for row in called("leaderboard", store, "--json").json["rows"]}
+    assert rows["basincma"]["best_of_k"] is None  # one repeat
+    found = rows["adam"]["best_of_k"]
+    one, both = found["curves"]["l1"]
+    assert found["over"] == "candidates"
+    assert one == pytest.approx(rows["adam"]["mean"]["l1"])
+    assert both == pytest.approx(rows["adam"]["best"]["l1"])
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "markdown", "latex"])

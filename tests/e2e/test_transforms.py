@@ -303,3 +303,14 @@ def test_a_true_transform_whose_code_changed_is_asked_anew(tmp_path: Path) -> No
     assert cells[0].cell == cells[1].cell
     assert cells[0].diagnostics["placement"] == pytest.approx([0, 0], abs=1e-5)
     assert cells[1].diagnostics["placement"][0] > 1  # type: ignore[operator]
+
+
+def test_the_search_of_a_transform_couples_candidates(tmp_path: Path) -> None:
+    keys = {"images": [MASKED], "optimizers": [{"adam": {"steps": 1}}]}
+    transforms = ["none", {"spatial": SEARCH}]
+    outcome, _ = ran_inline(written(tmp_path, transforms=transforms, **keys))
+    with Store.open_read(outcome.folder) as store:
+        rows = load_board(store).to_json()["rows"]
+    assert {row["transform"]: row["best_of_k"] is not None for row in rows} == {
+        "none": True, "spatial": False,
+    }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from p2lbench.stats import _expanded, mean_interval
+from p2lbench.stats.bootstrap import expanded, mean_interval, resampled_means, strata_of
 
 
 def coverage(images: int, repeats: int, between: float, within: float) -> float:
@@ -73,8 +73,44 @@ def test_repeats_are_resampled_too() -> None:
     assert ends[0, 0] < 0.5 < ends[0, 1]
 
 
-def test_expanded_percentiles() -> None:
+def testexpanded_percentiles() -> None:
     # from scipy.stats: norm.cdf(sqrt(n / (n - 1)) * t.ppf(0.025, n - 1))
-    assert _expanded(0.025, 5) == pytest.approx(0.00095410, rel=1e-4)
-    assert _expanded(0.025, 20) == pytest.approx(0.01588083, rel=1e-4)
-    assert _expanded(0.025, 10**6) == pytest.approx(0.025, rel=1e-4)
+    assert expanded(0.025, 5) == pytest.approx(0.00095410, rel=1e-4)
+    assert expanded(0.025, 20) == pytest.approx(0.01588083, rel=1e-4)
+    assert expanded(0.025, 10**6) == pytest.approx(0.025, rel=1e-4)
+
+
+# Strata
+
+
+def test_classes_are_strata_where_every_one_has_three_images() -> None:
+    assert strata_of(["b", "a", "b", "a", "b", "a"]) == (0, 1, 0, 1, 0, 1)
+    assert strata_of([3, 3, 3]) == ()
+    assert strata_of(["a", "a", "a", "b", "b"]) == ()
+    assert strata_of(["a", "a", "a", None, None, None]) == ()
+    assert strata_of([]) == ()
+
+
+@pytest.mark.parametrize(("classes", "each"), [(10, 3), (4, 6)])
+def test_differences_between_classes_do_not_widen_a_stratified_interval(
+    classes: int, each: int
+) -> None:
+    rng = np.random.default_rng(5)
+    strata = tuple(range(classes)) * each
+    centers = np.arange(classes) - (classes - 1) / 2
+    hits, narrow, wide = 0, 0.0, 0.0
+    for _ in range(300):
+        values = (centers[list(strata)] + rng.normal(size=len(strata))).reshape(-1, 1, 1)
+        ends, plain = mean_interval(values, strata=strata), mean_interval(values)
+        assert ends is not None
+        assert plain is not None
+        hits += bool(ends[0, 0] <= 0 <= ends[0, 1])
+        narrow, wide = narrow + float(np.ptp(ends)), wide + float(np.ptp(plain))
+    assert 0.92 <= hits / 300 <= 0.975
+    assert narrow < 0.8 * wide
+
+
+def test_a_resample_draws_as_many_of_each_class() -> None:
+    strata = (0, 1, 1, 0, 1, 0, 1)
+    members = (np.array(strata) == 1).astype(float)[:, None, None]
+    np.testing.assert_allclose(resampled_means(members, strata), 4 / 7)
