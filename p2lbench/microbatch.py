@@ -86,6 +86,11 @@ class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.peak: int = 0
         self._seen: set[int] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Told to, torch would import its compiler, which takes two seconds."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         for given in _tensors((args, kwargs)):  # weights: their views are no new tensors
             self._see(given.untyped_storage(), made=False)
