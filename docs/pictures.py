@@ -14,8 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from p2lbench import leaderboard, suite
-from p2lbench.cli.run import target
+from p2lbench import leaderboard
 from p2lbench.report.figures import draw_grid
 from p2lbench.report.terminal import LeaderboardView
 from p2lbench.store import Store
@@ -45,14 +44,12 @@ def quickstart(folder: Path) -> None:
 
 def off_centre(folder: Path) -> None:
     """Plain Adam and the paper's full method on photos whose object is off the centre."""
-    images, _ = suite.load("table1")
-    targets = {image.name: target(image) for image in images.images if image.name in PHOTOS}
     with Store.open_read(folder) as store:
         board = leaderboard.load(store)
         rows = [r for r in board.rows if (r.labels[2], r.labels[4]) in METHODS]
         rows = [row for row in rows if row.labels[3] == "ground-truth"]
         few = replace(board, rows=tuple(rows))
-        draw_grid(IMAGES / "off-centre.png", store, few, targets)
+        draw_grid(IMAGES / "off-centre.png", store, few, PHOTOS)
 
 
 def main(folder: Path) -> None:

@@ -15,9 +15,10 @@ import p2lbench
 from p2lbench import record_json
 from p2lbench.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATABASE = "results.db"
 KINDS = {"latents": ".safetensors", "images": ".png"}
+TARGETS = "targets"
 _TEMPORARY = ".tmp"
 _BUSY_SECONDS = 30.0
 _SCHEMA = """
@@ -27,6 +28,9 @@ CREATE TABLE plan (
     transform TEXT NOT NULL, init TEXT NOT NULL, optimizer TEXT NOT NULL,
     image TEXT NOT NULL, repeat INTEGER NOT NULL, cell TEXT NOT NULL
 );
+CREATE TABLE images (position INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, told TEXT NOT NULL);
+-- What ids are the SHA-256 of: of cells, and of the methods that these name.
+CREATE TABLE identities (id TEXT PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE records (
     cell TEXT PRIMARY KEY, status TEXT NOT NULL, body TEXT NOT NULL, trace TEXT NOT NULL,
     latents TEXT NOT NULL, images TEXT NOT NULL  -- SHA-256 of the files, '' for none
@@ -95,7 +99,7 @@ def remove_new(folder: Path, before: set[str]) -> None:
 
 def open_database(folder: Path, suite_name: str, exists: bool) -> sqlite3.Connection:
     """Open for writing, made first if it is not there; the lock must be held."""
-    for kind in KINDS:
+    for kind in (*KINDS, TARGETS):
         (folder / kind).mkdir(exist_ok=True)
         for leftover in (folder / kind).glob(f"*{_TEMPORARY}"):
             leftover.unlink()
@@ -199,7 +203,7 @@ def damaged(folder: Path, how: str) -> StoreError:
 
 def _leftover(path: Path) -> bool:
     """Is it what a run leaves that died while it made the folder?"""
-    if path.name in KINDS:
+    if path.name in (*KINDS, TARGETS):
         return path.is_dir() and not os.listdir(path)
     return path.name == "lock" or path.name.startswith(("lock.", f"{DATABASE}."))
 

@@ -17,7 +17,7 @@ from p2lbench.masks.kinds import BACKGROUND, Mask
 from p2lbench.objective import HELD, PHI
 from p2lbench.registry import Origin, Registry
 from p2lbench.seeds import stream
-from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, canonical, digest
+from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, canonical, digest, hashed
 from p2lbench.steps import Steps
 
 if TYPE_CHECKING:
@@ -100,11 +100,18 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class Planned:
-    """A method, the hash of all that decides its cells beside the image, what it sees of that."""
+    """A method, all that decides its cells beside the image, and what it sees of that.
+
+    `identity`: canonical JSON; the ids of cells have its SHA-256 in them, which is `key`.
+    """
 
     method: Method
-    key: str
+    identity: str
     view: View
+
+    @cached_property
+    def key(self) -> str:
+        return hashed(self.identity)
 
 
 @dataclass(frozen=True)
@@ -128,15 +135,21 @@ class Plan:
         which is what is slow to load, no more than once per repeat and generator.
         """
         seen: set[str] = set()
-        for planned, image, repeat, cell in self._entries():
+        for planned, image, repeat, identity in self._entries():
+            cell = hashed(identity)
             if cell not in seen:
                 seen.add(cell)
                 yield self._cell(planned.method, image, repeat, cell)
 
     def rows(self) -> Iterator[PlanRow]:
         """Every method × image × repeat. Methods that resolve to the same cell share it."""
-        for planned, image, repeat, cell in self._entries():
-            yield PlanRow(planned.method.row, image.name, repeat, cell)
+        for planned, image, repeat, identity in self._entries():
+            yield PlanRow(planned.method.row, image.name, repeat, hashed(identity))
+
+    def identities(self) -> Iterator[tuple[str, str]]:
+        """Keys of methods and ids of cells, each with what it is the SHA-256 of."""
+        yield from ((planned.key, planned.identity) for planned in self.planned)
+        yield from ((hashed(identity), identity) for *_, identity in self._entries())
 
     def __len__(self) -> int:
         return self._count
@@ -158,12 +171,12 @@ class Plan:
         order = product(range(self.suite.repeats), groups.values(), self.suite.images)
         for repeat, group, image in order:
             for planned in group:
-                yield planned, image, repeat, self._id(planned, image, repeat)
+                yield planned, image, repeat, self._identity(planned, image, repeat)
 
-    def _id(self, planned: Planned, image: Image, repeat: int) -> str:
+    def _identity(self, planned: Planned, image: Image, repeat: int) -> str:
         content = self._content(planned.view, image)
         own = {"method": planned.key, "seed": self.suite.seed, "repeat": repeat}
-        return digest({**content, **own})
+        return canonical({**content, **own})
 
     def _content(self, view: View, image: Image) -> dict[str, Any]:
         """What of an image decides a cell: its pixels, its mask and what the mask's background
@@ -285,7 +298,7 @@ def _planned(
     needs_truth = any(getattr(part, "needs_truth", False) for part in parts)
     generator = build(method.generator.spec, plugins.registry)
     truths = [spec for image in suite.images for spec, _ in image.truth] if needs_truth else []
-    key = digest(
+    identity = canonical(
         {
             **common,
             **_said_of_variables(suite, method, generator),
@@ -298,7 +311,7 @@ def _planned(
     )
     conditional = getattr(generator, "conditional", False)
     classes = tuple(generator.classes) if conditional else None
-    return Planned(method, key, View(classes, needs_truth))
+    return Planned(method, identity, View(classes, needs_truth))
 
 
 def _said_of_variables(suite: Suite, method: Method, generator: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,7 +17,7 @@ from p2lbench import __version__, weights
 from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor, Watch
 from p2lbench.imagelist import TUNE
-from p2lbench.images import pixel_digest, read_image
+from p2lbench.images import Pixels, Share, pixel_digest, read_image
 from p2lbench.leaderboard import Metric, SuiteInfo
 from p2lbench.masks import read_mask
 from p2lbench.options import build
@@ -96,7 +96,7 @@ def run(
     keys = metric_keys(suite, registry)
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
         wanted = {cell.id: {**keys, TRUTH: _truth(cell.image, registry)} for cell in cells}
-        store.set_plan(row for row in plan.rows() if row.cell in wanted)
+        _keep_plan(store, plan, wanted)
         _describe(store, plan, registry)
         kept, todo = _divided(cells, {} if fresh else _standing(store, wanted))
         counts: Counter[str] = Counter(total=len(cells))
@@ -193,18 +193,38 @@ def _merged(store: Store, scored: Record) -> Record:
     )
 
 
+def _keep_plan(store: Store, plan: Plan, cells: Container[str]) -> None:
+    """The planned cells, what decides them, and their targets: what was run can be looked at, and
+    its numbers recomputed, from the folder alone."""
+    rows = [row for row in plan.rows() if row.cell in cells]
+    methods = {planned.key for planned in plan.planned}
+    names = {row.image for row in rows}
+    images = [image for image in plan.suite.images if image.name in names]
+    for image in images:
+        store.put_image(image, *_read(image))
+    store.set_images(images)
+    kept = (pair for pair in plan.identities() if pair[0] in methods or pair[0] in cells)
+    store.set_plan(rows, kept)
+
+
 def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> Iterator[Task]:
     metrics = tuple(zip(suite.metric_labels, suite.metrics, strict=True))
+    stored = {(image.digest, image.mask_digest): image for image in store.images().values()}
     for cell, step in cells:
-        image = cell.image
-        pixels = read_image(image.file)
-        mask = None if image.mask is None else read_mask(image.mask, image.file, pixels)
-        digests = pixel_digest(pixels), None if mask is None else pixel_digest(mask)
-        if digests != (image.digest, image.mask_digest):
-            message = "it, or its mask, changed while the suite ran; run it again"
-            raise UserError(f"{image.file}: {message}")
+        image = stored[cell.image.digest, cell.image.mask_digest]
         latents = store.file("latents", cell.id) if step is Step.score else b""
-        yield Task(cell, pixels, mask, metrics, suite.timeout, latents)
+        yield Task(cell, image.pixels, image.mask, metrics, suite.timeout, latents)
+
+
+def _read(image: Image) -> tuple[Pixels, Share | None]:
+    """Pixels and mask, which must be those that the plan was made of."""
+    pixels = read_image(image.file)
+    mask = None if image.mask is None else read_mask(image.mask, image.file, pixels)
+    digests = pixel_digest(pixels), None if mask is None else pixel_digest(mask)
+    if digests != (image.digest, image.mask_digest):
+        message = "it, or its mask, changed while the suite ran; run it again"
+        raise UserError(f"{image.file}: {message}")
+    return pixels, mask
 
 
 def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:

@@ -24,7 +24,14 @@ class Spec:
 
     def plain(self) -> dict[str, Any]:
         """As JSON-ready mappings, nested specs included."""
-        return {"name": self.name, "options": {k: _plain(v) for k, v in self.options.items()}}
+        options = {k: _plain(v) for k, v in self.options.items()}
+        return {"kind": self.kind, "name": self.name, "options": options}
+
+    @classmethod
+    def read(cls, plain: Any) -> Spec:
+        """The inverse of `plain`. Raises: KeyError, TypeError if it is not one."""
+        options = {str(key): _read(value) for key, value in plain["options"].items()}
+        return cls(str(plain["kind"]), str(plain["name"]), options)
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,27 @@ class Method:
         """All that decides the outcome; no row names."""
         return {name: _plain(value) for name, value in vars(self).items()}
 
+    @classmethod
+    def read(cls, plain: Any, row: tuple[str, str, str, str, str]) -> Method:
+        """The inverse of `plain`, with its row names.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not one.
+        """
+        generator, loss, transform, init, optimizer = row
+        search = plain["transform"]["search"]
+        return cls(
+            Named(generator, Spec.read(plain["generator"])),
+            WeightedLoss(loss, tuple((Spec.read(s), float(w)) for s, w in plain["loss"])),
+            TransformChain(
+                transform,
+                tuple(map(Spec.read, plain["transform"]["parts"])),
+                None if search is None else Search(**{k: _read(v) for k, v in search.items()}),
+            ),
+            InitMap(init, tuple((variable, Spec.read(spec)) for variable, spec in plain["init"])),
+            Named(optimizer, Spec.read(plain["optimizer"])),
+        )
+
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
@@ -122,7 +150,12 @@ def canonical(value: Any) -> str:
 
 def digest(value: Any) -> str:
     """SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return hashed(canonical(value))
+
+
+def hashed(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
@@ -133,3 +166,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value
+
+
+def _read(value: Any) -> Any:
+    """What `_plain` made: a mapping of a spec's three keys is a spec."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"kind", "name", "options"}:
+            return Spec.read(value)
+        return {key: _read(item) for key, item in value.items()}
+    return [_read(item) for item in value] if isinstance(value, list) else value

@@ -25,6 +25,12 @@ class Step:
         """As a suite writes it."""
         return {"relative": self.size} if self.relative else self.size
 
+    @classmethod
+    def read(cls, plain: Any) -> Step:
+        """The inverse of `plain`."""
+        relative = isinstance(plain, Mapping)
+        return cls(plain["relative"] if relative else plain, relative)
+
 
 Steps = tuple[tuple[str, Step], ...]
 

@@ -22,12 +22,15 @@ from types import TracebackType
 from typing import Any
 
 from p2lbench import folder as disk
-from p2lbench import record_json
+from p2lbench import record_json, storedimage
 from p2lbench.errors import StoreError
 from p2lbench.folder import folder_of
+from p2lbench.images import Pixels, Share
 from p2lbench.lock import FolderLock
-from p2lbench.plan import PlanRow
+from p2lbench.plan import Image, PlanRow
 from p2lbench.record import Record, Status
+from p2lbench.spec import hashed
+from p2lbench.storedimage import StoredImage, mask_bytes, pixel_bytes
 
 __all__ = ["PlanRow", "Store", "folder_of"]
 
@@ -191,8 +194,12 @@ class Store:
 
     # The plan, and what the leaderboard has to know of the suite
 
-    def set_plan(self, rows: Iterable[PlanRow]) -> None:
-        """Replace the plan, in one transaction; keeps the order."""
+    def set_plan(self, rows: Iterable[PlanRow], identities: Iterable[tuple[str, str]] = ()) -> None:
+        """Replace the plan, in one transaction; keeps the order.
+
+        Args:
+            identities: ids, each with what it is the SHA-256 of (`Plan.identities`).
+        """
         values = (
             (
                 k,
@@ -206,6 +213,8 @@ class Store:
             self._database.execute("DELETE FROM plan")
             insert = "INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             self._database.executemany(insert, values)
+            insert = "INSERT OR IGNORE INTO identities VALUES (?, ?)"
+            self._database.executemany(insert, identities)
 
     def plan(self) -> tuple[PlanRow, ...]:
         """What the last run planned, in its order."""
@@ -223,6 +232,55 @@ class Store:
             page = plan[start : start + _PAGE]
             known = self._page([row.cell for row in page], "body, trace" if traces else "body")
             yield from ((row, known.get(row.cell)) for row in page)
+
+    def identity(self, id_: str) -> dict[str, Any] | None:
+        """All that decides the outcome of a cell, or of a method's cells beside the image: what
+        the id is the SHA-256 of. None if it is not known.
+
+        Raises: StoreError if it does not fit the id.
+        """
+        query = "SELECT content FROM identities WHERE id = ?"
+        with self._reading() as database:
+            found = database.execute(query, (_checked(id_),)).fetchone()
+        if found is None:
+            return None
+        if hashed(found[0]) != id_:
+            raise disk.damaged(self.folder, f"what decides {id_} was changed")
+        content: dict[str, Any] = json.loads(found[0])
+        return content
+
+    # The targets
+
+    def put_image(self, image: Image, pixels: Pixels, mask: Share | None) -> None:
+        """Keep a target's pixels (H, W, 3) and its mask (H, W), unless they are here already."""
+        self._keep(storedimage.pixel_file(self.folder, image.digest), pixel_bytes, pixels)
+        if mask is not None and image.mask_digest is not None:
+            self._keep(storedimage.mask_file(self.folder, image.mask_digest), mask_bytes, mask)
+
+    def set_images(self, images: Iterable[Image]) -> None:
+        """Replace what is said of the plan's images, in order; their names are unique."""
+        values = (
+            (k, _storable(image.name), record_json.dump(storedimage.plain(image)))
+            for k, image in enumerate(images)
+        )
+        with self._writing(), self._transaction():
+            self._database.execute("DELETE FROM images")
+            self._database.executemany("INSERT INTO images VALUES (?, ?, ?)", values)
+
+    def images(self) -> dict[str, StoredImage]:
+        """The plan's images by name, in order. Their pixels are read when they are asked for."""
+        with self._reading() as database:
+            rows = database.execute("SELECT name, told FROM images ORDER BY position").fetchall()
+        try:
+            return {
+                name: storedimage.read(name, json.loads(told), self.folder) for name, told in rows
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise disk.damaged(self.folder, "what it says of an image is not readable") from error
+
+    def image(self, name: str) -> StoredImage:
+        """One of the plan's images. Raises: KeyError."""
+        return self.images()[name]
 
     def set_metrics(self, metrics: Sequence[Mapping[str, Any]]) -> None:
         """Describe the metrics: a list of {name, label, higher_is_better, protocol}."""
@@ -252,6 +310,13 @@ class Store:
         self._write("environment.json", text.encode() + b"\n")
 
     # Inside
+
+    def _keep(self, path: Path, as_bytes: Callable[[Any], bytes], content: Any) -> None:
+        """Write a file that is named after what is in it."""
+        with self._writing():
+            if not path.exists():
+                disk.stage(path, as_bytes(content))
+                disk.settle(path, True)
 
     def _write(self, name: str, data: bytes) -> None:
         with self._writing():

@@ -6,8 +6,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
+from p2lbench.images import pixel_digest
+from p2lbench.plan import Image
 from p2lbench.record import Record, Trace
 from p2lbench.store import Store
 
@@ -29,6 +34,15 @@ ROW = ("g", "l1", "none", "ground-truth", "adam")
 
 def create(where: Path, **options: object) -> Store:
     return Store.create_or_open(where, "quick", **options)  # type: ignore[arg-type]
+
+
+def keep_images(store: Store, names: Iterable[str], size: int = 8) -> None:
+    """Targets in the grey of 50."""
+    pixels = np.full((size, size, 3), 50, np.uint8)
+    images = [Image(name, Path(), pixel_digest(pixels), "Bag & $x$") for name in names]
+    for image in images:
+        store.put_image(image, pixels, None)
+    store.set_images(images)
 
 
 def files_below(path: Path) -> dict[str, bytes]:

@@ -67,7 +67,7 @@ def test_another_schema_version(where: Path) -> None:
     with sqlite3.connect(where / "results.db") as database:
         database.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     database.close()
-    refused(where, r"version 99 of the results' format.*reads version 1")
+    refused(where, r"version 99 of the results' format.*reads version 2")
 
 
 def test_another_programs_database(where: Path) -> None:

@@ -16,9 +16,8 @@ from p2lbench.errors import UserError
 
 if TYPE_CHECKING:
     from p2lbench.executors.base import Executor
-    from p2lbench.plan import Image, Plan
+    from p2lbench.plan import Plan
     from p2lbench.plugins import Plugins
-    from p2lbench.report.figures import Target
     from p2lbench.runner import Outcome
     from p2lbench.suite import Suite
 
@@ -77,7 +76,7 @@ def run(
             log().print(Text(left_out(checked)), soft_wrap=True)
         again = f"p2lbench run {suite} --results {results}"
         outcome = followed(planned, plugins, chosen, results, again, limit=limit, fresh=fresh)
-        pictures = _draw(outcome, checked, as_json)
+        pictures = _draw(outcome, as_json)
     if as_json:
         emit(outcome.to_json())
     else:
@@ -152,7 +151,7 @@ def followed(
         raise
 
 
-def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
+def _draw(outcome: Outcome, quiet: bool) -> dict[str, Path]:
     """The pictures and tables that stay in the results folder."""
     from p2lbench import leaderboard
     from p2lbench.folder import explained
@@ -163,23 +162,13 @@ def _draw(outcome: Outcome, suite: Suite, quiet: bool) -> dict[str, Path]:
     with log().status("drawing …") if not quiet else nullcontext():
         with Store.open_read(folder) as store:
             board = leaderboard.load(store)
-            targets = {image.name: target(image) for image in suite.images}
-            grid = figures.draw_grid(folder / "grid.png", store, board, targets)
+            grid = figures.draw_grid(folder / "grid.png", store, board)
             curves = figures.draw_curves(folder / "curves.png", store, board)
         with explained(folder):
             for form, suffix in (("csv", "csv"), ("markdown", "md")):
                 text = formats.render(board, form)
                 (folder / f"leaderboard.{suffix}").write_text(text, encoding="utf-8")
     return {"grid": grid, "curves": curves}
-
-
-def target(image: Image) -> Target:
-    """What a suite's image looks like, and its class."""
-    from p2lbench.images import read_image
-    from p2lbench.report.figures import Target
-
-    note = "" if image.class_name is None else str(image.class_name)
-    return Target(read_image(image.file), note)
 
 
 def _show(outcome: Outcome, pictures: dict[str, Path]) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from p2lbench.folder import explained
@@ -12,32 +11,42 @@ from p2lbench.record import Record, Trace
 from p2lbench.report import curves, grid
 from p2lbench.report.text import count
 from p2lbench.store import Store
+from p2lbench.storedimage import StoredImage
 
 _Labels = tuple[str, str, str, str, str]
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a suite's image looks like, (H, W, 3) uint8, and what is said of it (its class)."""
-
-    pixels: grid.Pixels
-    note: str = ""
-
-
-def draw_grid(path: Path, store: Store, board: Leaderboard, targets: Mapping[str, Target]) -> Path:
+def draw_grid(
+    path: Path, store: Store, board: Leaderboard, images: Sequence[str] | None = None
+) -> Path:
     """Target, then what each method selected (first repeat), best-ranked methods first.
 
-    Raises: StoreError.
+    Args:
+        images: names of those to show; default: all, as far as there is room.
+
+    Raises:
+        StoreError.
     """
     rows = [row for row in board.rows if row.complete] or list(board.rows)
-    shown = set(list(targets)[: grid.MAX_LINES])
-    found = _first_repeat(store, {row.labels for row in rows[: grid.MAX_METHODS]}, shown)
-    lines = []
-    for name, target in targets.items():
-        tiles = _line_tiles(store, board, [found.get((row.labels, name)) for row in rows])
-        lines.append(grid.Line(name, target.note, target.pixels, tiles))
+    targets = store.images()
+    names = list(targets if images is None else images)
+    found = _first_repeat(
+        store, {row.labels for row in rows[: grid.MAX_METHODS]}, {*names[: grid.MAX_LINES]}
+    )
+    lines = (
+        _line(store, board, targets[name], [found.get((row.labels, name)) for row in rows])
+        for name in names
+    )
+    labels = [_label(board, row) for row in rows]
     with explained(path.parent):
-        return grid.draw(path, *_grid_titles(board), [_label(board, row) for row in rows], lines)
+        return grid.draw(path, *_grid_titles(board), labels, lines, len(names))
+
+
+def _line(
+    store: Store, board: Leaderboard, target: StoredImage, records: Sequence[Record | None]
+) -> grid.Line:
+    note = "" if target.class_name is None else str(target.class_name)
+    return grid.Line(target.name, note, target.pixels, _line_tiles(store, board, records))
 
 
 def draw_curves(path: Path, store: Store, board: Leaderboard) -> Path:

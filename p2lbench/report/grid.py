@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,15 +62,16 @@ def candidate(strip: bytes, candidates: int, index: int) -> Pixels | None:
 
 
 def draw(
-    path: Path, title: str, subtitle: str, methods: Sequence[str], lines: Sequence[Line]
+    path: Path, title: str, subtitle: str, methods: Sequence[str], lines: Iterable[Line], total: int
 ) -> Path:
-    """Writes the grid as PNG: the first MAX_LINES targets and MAX_METHODS methods, and says so.
+    """Writes the grid as PNG: the first MAX_LINES of `total` targets, which alone are taken, and
+    the first MAX_METHODS methods. It says so.
 
     Raises: OSError.
     """
-    shown, columns = lines[:MAX_LINES], methods[:MAX_METHODS]
+    shown, columns = list(islice(lines, MAX_LINES)), methods[:MAX_METHODS]
     fonts = _Fonts()
-    rest = _left_out(len(lines), len(methods))
+    rest = _left_out(total, len(methods))
     headers = [fonts.wrapped(name, _TILE, 3) for name in ("target", *columns)]
     top = _MARGIN + 74 + _LINE * max(len(header) for header in headers)
     width = 2 * _MARGIN + _NAMES + (1 + len(columns)) * (_TILE + _GAP)

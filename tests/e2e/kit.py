@@ -20,7 +20,7 @@ from p2lbench.models import Models
 from p2lbench.plan import Cell, Plan, Task, plan
 from p2lbench.plugins import Plugins
 from p2lbench.record import Record
-from p2lbench.runner import Outcome, _tasks, run
+from p2lbench.runner import Outcome, Step, _keep_plan, _tasks, run
 from p2lbench.store import Store
 
 PHOTOS = Path(__file__).parents[2] / "suites" / "images" / "fmnist"
@@ -148,8 +148,10 @@ def tasks(suite: Path) -> tuple[Plan, Plugins, Models, list[Task]]:
     """A suite's tasks as a worker gets them, and models to run them with."""
     checked, plugins = suites.load(suite)
     planned = plan(checked, plugins)
-    cells = [(cell, False) for cell in planned.cells()]
-    found = list(_tasks(cells, checked, None))  # type: ignore[arg-type]
+    cells = [(cell, Step.run) for cell in planned.cells()]
+    with Store.create_or_open(suite.parent / "tasks", checked.name) as store:
+        _keep_plan(store, planned, {cell.id for cell, _ in cells})
+        found = list(_tasks(cells, checked, store))
     return planned, plugins, Models(plugins.registry, "cpu"), found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from storekit import keep_images
 
 from p2lbench.leaderboard import Leaderboard, Metric, SuiteInfo, load
 from p2lbench.record import Record, Trace
@@ -64,6 +65,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
                 bad = optimizer == "_broken" or (k == 2 and image == "boot")
                 store.put(record(cell, 0.4 + 0.1 * k, "failed" if bad else "ok"))
         store.set_plan(rows)
+        keep_images(store, IMAGES)
         store.set_metrics([vars(metric) for metric in METRICS])
         store.set_header(SUITE.plain())
         yield store

@@ -11,21 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from storekit import keep_images
 
 from p2lbench.errors import StoreError
 from p2lbench.leaderboard import Leaderboard
 from p2lbench.record import Trace
 from p2lbench.report import curves, grid
-from p2lbench.report.figures import Target, draw_curves, draw_grid
+from p2lbench.report.figures import draw_curves, draw_grid
 from p2lbench.store import Store
 
 TILE = 128
-
-
-def targets(store: Store, size: int = 8) -> dict[str, Target]:
-    names = dict.fromkeys(row.image for row in store.plan())
-    pixels = np.full((size, size, 3), 50, np.uint8)
-    return {name: Target(pixels, "Bag & $x$") for name in names}
 
 
 def shades(path: Path) -> set[int]:
@@ -39,14 +34,15 @@ def shades(path: Path) -> set[int]:
 def test_grid_shows_targets_and_selected_candidates(
     store: Store, board: Leaderboard, tmp_path: Path
 ) -> None:
-    path = draw_grid(tmp_path / "grid.png", store, board, targets(store))
+    path = draw_grid(tmp_path / "grid.png", store, board)
     # 101: the second candidate's grey, which has the lowest objective; 238: what failed
     assert shades(path) == {50, 101, 238, 255}
 
 
 @pytest.mark.parametrize("size", [1, 3, 32, 128, 200])
 def test_targets_of_any_size(store: Store, board: Leaderboard, tmp_path: Path, size: int) -> None:
-    draw_grid(tmp_path / "grid.png", store, board, targets(store, size))
+    keep_images(store, store.images(), size)
+    assert 50 in shades(draw_grid(tmp_path / "grid.png", store, board))
 
 
 def test_candidates_of_a_strip() -> None:
@@ -72,7 +68,7 @@ def test_large_grids_are_cut_and_say_so(tmp_path: Path) -> None:
     assert grid._left_out(12, 9) == ""
     pixels = np.zeros((4, 4, 3), np.uint8)
     lines = [grid.Line("x" * 200, "y" * 200, pixels, [grid.Tile(None, "z" * 99)] * 30)] * 60
-    path = grid.draw(tmp_path / "grid.png", "title", "sub", ["m" * 100] * 30, lines)
+    path = grid.draw(tmp_path / "grid.png", "title", "sub", ["m" * 100] * 30, lines, 60)
     with Image.open(path) as image:
         assert image.width < 3300
         assert image.height < 2300
@@ -95,7 +91,7 @@ def test_a_place_that_cannot_be_written_is_explained(
     tmp_path: Path, store: Store, board: Leaderboard
 ) -> None:
     with pytest.raises(StoreError, match="No such file"):
-        draw_grid(tmp_path / "no" / "grid.png", store, board, targets(store))
+        draw_grid(tmp_path / "no" / "grid.png", store, board)
     with pytest.raises(StoreError, match="No such file"):
         draw_curves(tmp_path / "no" / "curves.png", store, board)
 
