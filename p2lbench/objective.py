@@ -102,11 +102,11 @@ class CellObjective:
             return self._in_parts(
                 lambda rows, _: self._total(self._images(rows), self._prepared), x
             )
+        from p2lbench.microbatch import rows_of
+
         targets, lost = self._aligned_targets(x)
 
         def losses(rows: Tensor, part: slice) -> Tensor:
-            from p2lbench.microbatch import rows_of
-
             given = [rows_of(target, part, len(x)) for target in targets]
             gone = lost[part] if len(lost) == len(x) else lost
             return self._total(self._images(rows), given).masked_fill(gone, inf)

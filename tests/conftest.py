@@ -11,6 +11,14 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture
+def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty weights folder and an empty torch hub cache."""
+    monkeypatch.setenv("P2LBENCH_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return tmp_path / "weights"
+
+
+@pytest.fixture
 def where(tmp_path: Path) -> Path:
     """A results folder that is not there yet."""
     return tmp_path / "results" / "quick"

@@ -28,11 +28,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty weights folder and an empty torch hub cache."""
-    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path / "weights"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    return tmp_path / "weights"
+def folder(weights_folder: Path) -> Path:
+    return weights_folder
 
 
 @pytest.fixture(autouse=True)

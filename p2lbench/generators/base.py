@@ -30,6 +30,12 @@ class ObjectStats:
     size: tuple[_Share, _Share]
 
 
+def check_truncation(value: float) -> None:
+    """Raises: ValueError if it is not above 0 and at most 1."""
+    if not 0 < value <= 1:
+        raise ValueError(f"truncation: expected above 0 and at most 1, got {value:g}")
+
+
 class Generator:
     """Makes images from latents. Constructing one is cheap; `load` reads the weights.
 

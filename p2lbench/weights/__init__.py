@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from p2lbench import zoo
 from p2lbench.errors import UserError
@@ -32,6 +32,7 @@ __all__ = [
     "WeightsMissing",
     "add",
     "bring",
+    "described",
     "fetch",
     "folder",
     "listing",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _ADDED = "added.json"
+Config = TypeVar("Config")
 _PACKAGE = "p2lbench"
 
 
@@ -143,6 +145,26 @@ def locate(name: str) -> Located:
         f"{name}: weights not found; p2lbench weights fetch {name}\n  looked for {places[0]} and "
         f"{places[1]}; by hand: put {entry.source} ({entry.megabytes}) there"
     )
+
+
+def described(name: str, read: Callable[[Path], Config]) -> Config | None:
+    """What the header of a checkpoint's file says; None if the file cannot be had, which is
+    reported by who needs it.
+
+    Args:
+        read: takes the file, and raises ValueError if it is another kind's.
+
+    Raises:
+        ValueError: it is another kind's; begins with `weights:`, the option that names it.
+    """
+    try:
+        path = locate(name).path
+    except UserError:
+        return None
+    try:
+        return read(path)
+    except ValueError as error:
+        raise ValueError(f"weights: '{name}' is {error}") from error
 
 
 def fetch(name: str, progress: Any = False) -> Located:

@@ -157,24 +157,14 @@ def deep_512(
 
 
 def _config(name: str) -> Config | None:
-    """Known of the published ones, else from the file's header; None if the file cannot be had,
-    which is reported by who needs it.
+    """Known of the published ones, else from the file's header; None if the file cannot be had.
 
     Raises:
         ValueError: it is no BigGAN-deep checkpoint.
     """
-    from p2lbench.weights import locate
+    from p2lbench.weights import described
 
-    if name in PUBLISHED:
-        return PUBLISHED[name]
-    try:
-        path = locate(name).path
-    except UserError:
-        return None
-    try:
-        return read_config(path)
-    except ValueError as error:
-        raise ValueError(f"weights: '{name}' is {error}") from error
+    return PUBLISHED.get(name) or described(name, read_config)
 
 
 def _class_names(count: int) -> tuple[str, ...]:

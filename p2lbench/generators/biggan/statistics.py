@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from p2lbench.generators.base import check_truncation
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -25,8 +27,7 @@ class Statistics:
     interpolation: Interpolation = "package"
 
     def __post_init__(self) -> None:
-        if not 0 < self.truncation <= 1:
-            raise ValueError(f"truncation: expected above 0 and at most 1, got {self.truncation:g}")
+        check_truncation(self.truncation)
 
     def at(self, table: Tensor) -> Tensor:
         """(n_stats, channels) → (channels,)."""

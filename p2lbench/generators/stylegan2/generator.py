@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from p2lbench.errors import UserError
-from p2lbench.generators.base import Generator, ObjectStats
+from p2lbench.generators.base import Generator, ObjectStats, check_truncation
 from p2lbench.generators.stylegan2.config import Config, read_config
 from p2lbench.space import Role, Variable
 from p2lbench.steps import scale
@@ -48,13 +47,14 @@ class StyleGAN2(Generator):
         clip: bool = True,
         object_stats: ObjectStats | None = None,
     ) -> None:
-        if not 0 < truncation <= 1:
-            raise ValueError(f"truncation: expected above 0 and at most 1, got {truncation:g}")
+        from p2lbench.weights import described
+
+        check_truncation(truncation)
         self.weights = (weights,)
         self.space, self.noise, self.truncation = space, noise, truncation
         self.crop, self.clip, self.object_stats = crop, clip, object_stats
         self._network: Any = None
-        if (config := _config(weights)) is not None:
+        if (config := described(weights, read_config)) is not None:
             self._describe(config)
 
     def _describe(self, config: Config) -> None:
@@ -133,21 +133,3 @@ class StyleGAN2(Generator):
         w: Tensor = self._network.mapping(latents["z"], latents.get("c"))
         mean: Tensor = self._network.w_mean
         return mean + self.truncation * (w - mean)
-
-
-def _config(name: str) -> Config | None:
-    """From the file's header; None if the file cannot be had, which is reported by who needs it.
-
-    Raises:
-        ValueError: it is no StyleGAN2 checkpoint.
-    """
-    from p2lbench.weights import locate
-
-    try:
-        path = locate(name).path
-    except UserError:
-        return None
-    try:
-        return read_config(path)
-    except ValueError as error:
-        raise ValueError(f"weights: '{name}' is {error}") from error
