@@ -1,8 +1,8 @@
-"""What rows are to each other: effects against a baseline, intervals of ranks, the front. Pure.
+"""What rows are to each other: effects against a baseline, ranks' intervals, profiles, the front.
 
-All of it is on one metric, of the selected candidates, cell by cell: methods share their starts, so
-cells of the same image and repeat are pairs. Rows that miss images are compared where both have the
-image, and never called better or worse.
+Pure. All of it is on one metric, of the selected candidates, cell by cell: methods share their
+starts, so cells of the same image and repeat are pairs. Rows that miss images are compared where
+both have the image, and never called better or worse.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from p2lbench.stats import (
     MARKED_FROM,
     Effect,
     Scale,
+    Steps,
     detectable,
     effect,
     front,
     holm,
+    performance_profiles,
     rank_intervals,
     signed_rank,
     strata_of,
@@ -37,8 +39,8 @@ def standings(
 ) -> list[Standing]:
     """Each row's, on a metric; `classes` of images, where they are known."""
     against = compare(rows, metric, baseline, classes)
-    columns = zip(ranges(rows, metric, classes), on_front(rows, metric), against, strict=True)
-    return [Standing(*column) for column in columns]
+    found = ranges(rows, metric, classes), on_front(rows, metric), against, profiles(rows, metric)
+    return [Standing(*column) for column in zip(*found, strict=True)]
 
 
 def compare(
@@ -123,7 +125,7 @@ def ranges(
     images = list(rows[ranked[0]].cells) if ranked else []
     if len(images) < 2:
         return found
-    values = np.array([_means(rows[k], images, metric.name) for k in ranked]).T[:, None, :]
+    values = np.array([image_means(rows[k], images, metric.name) for k in ranked]).T[:, None, :]
     strata = strata_of([classes.get(name) for name in images])
     ends = rank_intervals(values, metric.higher_is_better, strata=strata) or []
     for k, (low, high) in zip(ranked, ends, strict=True):
@@ -132,10 +134,33 @@ def ranges(
     return found
 
 
-def _means(row: Row, images: Sequence[str], name: str) -> list[float]:
-    """Over repeats, of each image."""
+def image_means(row: Row, images: Sequence[str], name: str, hole: float = math.nan) -> list[float]:
+    """Of the selected candidates, over repeats, for each image.
+
+    `hole` stands for images that the row does not have complete.
+    """
     chosen = row.chosen(name)
-    return [math.fsum(chosen[image].values()) / len(chosen[image]) for image in images]
+    return [
+        math.fsum(chosen[image].values()) / len(chosen[image]) if image in chosen else hole
+        for image in images
+    ]
+
+
+def profiles(rows: Sequence[Row], metric: Metric) -> list[Steps | None]:
+    """Each row's performance profile over all images that some row has complete.
+
+    What a row does not have complete it has not solved. None where there is no such image, and
+    where ratios say nothing: higher is better, or a value is not positive.
+    """
+    nothing: list[Steps | None] = [None] * len(rows)
+    images = sorted({image for row in rows for image in row.cells})
+    if metric.higher_is_better or not images:
+        return nothing
+    costs = np.array([image_means(row, images, metric.name, math.inf) for row in rows]).T
+    costs[np.isnan(costs)] = math.inf  # the metric has no value there, and the notes say why
+    if not (costs > 0).all() or not np.isfinite(costs).any():
+        return nothing
+    return [*performance_profiles(costs)]
 
 
 def on_front(rows: Sequence[Row], metric: Metric) -> list[bool | None]:

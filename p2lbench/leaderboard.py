@@ -21,11 +21,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from p2lbench.bestofk import curves
+from p2lbench.breakdown import by_class
 from p2lbench.comparisons import remark, standings
 from p2lbench.errors import StoreError
 from p2lbench.record import DIAGNOSTICS, Record
 from p2lbench.rows import STATISTICS, CellNumbers, Metric, Row, Statistic, make_row, reduce
+from p2lbench.runtimes import Frozen, Runs
+from p2lbench.stats import Steps
 from p2lbench.store import PlanRow, Store
+from p2lbench.telling import SAID_FROM, Telling, telling
 
 __all__ = [
     "AXES",
@@ -42,6 +46,7 @@ __all__ = [
 ]
 
 AXES = ("generator", "loss", "transform", "init", "optimizer")
+CURVE_POINTS = 200  # of a profile in the JSON document
 # The same quantity up to a monotonic map: who optimises one has optimised the others.
 _ALIKE = ({"l1", "mae"}, {"l2", "mse", "psnr"})
 
@@ -54,7 +59,8 @@ class SuiteInfo:
     `settings`: row name of an optimizer → how its options were chosen. `tuned_on`: the metric by
     which they were, if it was not the objective. `tune_images`: how many the table leaves out.
     `baseline`: row name of the optimizer that others are compared to. `classes`: image → class.
-    `uncoupled`: the rows whose candidates do not influence each other.
+    `uncoupled`: the rows whose candidates do not influence each other. `targets`: what the suite
+    names as such, for the rows and images that were planned.
     """
 
     name: str
@@ -70,6 +76,7 @@ class SuiteInfo:
     baseline: str | None = None
     classes: Mapping[str, str] = field(default_factory=dict)
     uncoupled: tuple[tuple[str, ...], ...] = ()
+    targets: Frozen | None = None
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""
@@ -80,15 +87,17 @@ class SuiteInfo:
         """The inverse of `plain`. Raises: TypeError, KeyError if it is not one."""
         losses = {label: tuple(terms) for label, terms in plain["losses"].items()}
         uncoupled = tuple(tuple(row) for row in plain.get("uncoupled", ()))
-        notes = tuple(plain["notes"])
-        return cls(**{**plain, "losses": losses, "notes": notes, "uncoupled": uncoupled})
+        targets = None if plain.get("targets") is None else Frozen.read(plain["targets"])
+        read = {"losses": losses, "notes": tuple(plain["notes"]), "uncoupled": uncoupled}
+        return cls(**{**plain, **read, "targets": targets})
 
 
 @dataclass(frozen=True)
 class Leaderboard:
     """A ranked table. `ranked_on`: the metric; `optimised`: metrics that some row's loss decides.
 
-    `notes` are about the whole table, `Row.notes` about one row.
+    `notes` are about the whole table, `Row.notes` about one row. `telling`: how well the images
+    tell the ranked rows apart.
     """
 
     suite: SuiteInfo
@@ -97,6 +106,7 @@ class Leaderboard:
     ranked_on: str | None
     optimised: frozenset[str]
     notes: tuple[str, ...]
+    telling: Telling | None = None
 
     @property
     def held_out(self) -> bool:
@@ -152,11 +162,16 @@ class Leaderboard:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `leaderboard --json`; table-wide notes stand in every row's."""
+        targets = self.suite.targets
         return {
             "suite": self.suite.name,
             "candidates": self.suite.candidates,
             "ranked_on": self.ranked_on,
             "baseline": self.suite.baseline if self.shows_effects else None,
+            "targets": None
+            if targets is None
+            else {"sha256": targets.sha256, "levels": targets.levels},
+            "discrimination": None if self.telling is None else self.telling.to_json(),
             "rows": [self._row_json(row) for row in self.rows],
         }
 
@@ -180,6 +195,9 @@ class Leaderboard:
                 "mean": {name: mean for name, (mean, _) in row.diagnostics.items()},
                 "selected": {name: chosen for name, (_, chosen) in row.diagnostics.items()},
             },
+            "classes": {name: asdict(found) for name, found in row.classes.items()},
+            "profile": None if standing.profile is None else _profile(standing.profile),
+            "targets": None if row.runtimes is None else row.runtimes.to_json(CURVE_POINTS),
             "passes": row.passes,
             "seconds": row.seconds,
             "missing": row.missing,
@@ -192,23 +210,28 @@ def load(store: Store) -> Leaderboard:
     header = store.header()
     if not header:
         raise StoreError(f"{store.folder}: no run has been planned here yet; run the suite first")
-    metrics = [Metric(**plain) for plain in store.metrics()]
-    return build(store.records(), metrics, SuiteInfo.read(header))
+    metrics, suite = [Metric(**plain) for plain in store.metrics()], SuiteInfo.read(header)
+    return build(store.records(traces=suite.targets is not None), metrics, suite)
 
 
 def build(
     cells: Iterable[tuple[PlanRow, Record | None]], metrics: Sequence[Metric], suite: SuiteInfo
 ) -> Leaderboard:
-    """Ranks the planned cells' records (None: not run yet). `cells` is gone through once.
+    """Ranks the planned cells' records (None: not run yet; with traces, where the suite has
+    targets). `cells` is gone through once.
 
     Raises: KeyError if `suite.losses` lacks a row's loss.
     """
     names = [metric.name for metric in metrics]
     methods: dict[tuple[str, str, str, str, str], list[CellNumbers]] = {}
+    runs = None if suite.targets is None else Runs(suite.targets)
     for planned, record in cells:
         methods.setdefault(planned.row, []).append(reduce(planned, record, metrics))
+        if runs is not None:
+            runs.add(planned, record)
     made = [_made(labels, found, metrics, suite) for labels, found in methods.items()]
-    rows = _comparable([replace(r, settings=suite.settings.get(r.labels[4])) for r in made])
+    times = {} if runs is None else runs.runtimes({row.labels: row.complete for row in made})
+    rows = _comparable([replace(row, runtimes=times.get(row.labels)) for row in made])
     chosen_by = [suite.losses[row.labels[1]] for row in rows]
     chosen_by += [(suite.tuned_on,)] if suite.tuned_on else []
     optimised = {name for names in chosen_by for name in _optimised(names)}
@@ -232,9 +255,20 @@ def _made(
     metrics: Sequence[Metric],
     suite: SuiteInfo,
 ) -> Row:
-    row = make_row(labels, cells, [metric.name for metric in metrics])
+    names = [metric.name for metric in metrics]
+    row = make_row(labels, cells, names)
     used = [cell for cell in cells if cell.image in row.complete]
-    return replace(row, best_of_k=curves(used, metrics, labels in suite.uncoupled))
+    return replace(
+        row,
+        settings=suite.settings.get(labels[4]),
+        best_of_k=curves(used, metrics, labels in suite.uncoupled),
+        classes=by_class(used, names, suite.classes),
+    )
+
+
+def _profile(steps: Steps) -> dict[str, list[float]]:
+    thin = steps.thinned(CURVE_POINTS)
+    return {"ratio": list(thin.at), "share": list(thin.share)}
 
 
 def decimals(values: Iterable[float | None]) -> int:
@@ -290,7 +324,9 @@ def _ranked(board: Leaderboard) -> Leaderboard:
         number = math.inf if value is None else sign * value
         return (math.inf if row.rank is None else row.rank, -len(row.complete), number)
 
-    return replace(board, rows=_standing(sorted(rows, key=key), board.metric(name), board.suite))
+    metric, suite = board.metric(name), board.suite
+    ordered = _standing(sorted(rows, key=key), metric, suite)
+    return replace(board, rows=ordered, telling=telling(ordered, metric, suite.classes))
 
 
 def _standing(rows: Sequence[Row], metric: Metric, suite: SuiteInfo) -> tuple[Row, ...]:
@@ -315,6 +351,8 @@ def _board_notes(board: Leaderboard, cells: Sequence[CellNumbers]) -> tuple[str,
         notes.append(
             f"ranked on an optimised metric ({board.ranked_on}): no held-out one has values"
         )
+    if board.telling is not None and board.telling.rows >= SAID_FROM:
+        notes.append(board.telling.note())
     if board.ranked_on is not None:
         said = remark(board.rows, board.metric(board.ranked_on), board.suite.baseline)
         notes += [said] if said else []

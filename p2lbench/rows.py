@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from p2lbench.record import Record
+from p2lbench.runtimes import Runtimes
 from p2lbench.standing import Standing
 from p2lbench.stats import Array, mean_interval
 from p2lbench.store import PlanRow
@@ -38,6 +39,15 @@ class BestOfK:
 
 
 @dataclass(frozen=True)
+class OfClass:
+    """Over the complete images of a class; mappings as in `Row`."""
+
+    images: int
+    mean: Mapping[str, float | None]
+    selected: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
 class Row:
     """One method. Mappings go from metric name to value; None: no value, the notes say why.
 
@@ -45,8 +55,9 @@ class Row:
     `diagnostics`: name → mean over candidates, and of the selected one, if every cell has it.
     `settings`: how the optimizer's options were chosen: tuned, default, paper; None: not said.
     `missing`: planned cells that are not ok. `rank` counts from 1; None: nothing to rank.
-    `standing`: what it is to the other rows. `cells`: the selected candidates' numbers, (metrics,)
-    per complete image and repeat.
+    `standing`: what it is to the other rows. `classes`: its numbers by class of image, empty where
+    no image has one. `runtimes`: its passes to the suite's targets, if there are any. `cells`: the
+    selected candidates' numbers, (metrics,) per complete image and repeat.
     """
 
     labels: tuple[str, str, str, str, str]
@@ -68,6 +79,8 @@ class Row:
     rank: int | None = None
     best_of_k: BestOfK | None = None
     standing: Standing = field(default_factory=Standing)
+    classes: Mapping[str, OfClass] = field(default_factory=dict)
+    runtimes: Runtimes | None = None
     cells: Mapping[str, Mapping[int, Array]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -91,7 +104,7 @@ class Row:
         return len(self.complete) < self.planned
 
 
-_MEAN, _BEST, _SELECTED, _ALIGNED, _UNMASKED = range(5)
+MEAN, _BEST, SELECTED, _ALIGNED, _UNMASKED = range(5)  # rows of `CellNumbers.numbers`
 
 
 @dataclass(frozen=True)
@@ -209,12 +222,12 @@ def make_row(
         labels=labels,
         complete=frozenset(whole),
         planned=len(images),
-        mean=_named(names, numbers[_MEAN]),
-        best=_named(names, numbers[_BEST]),
-        selected=_named(names, numbers[_SELECTED]),
+        mean=named(names, numbers[MEAN]),
+        best=named(names, numbers[_BEST]),
+        selected=named(names, numbers[SELECTED]),
         ci=_intervals(list(whole.values()), names),
-        aligned=_named(names, numbers[_ALIGNED]),
-        unmasked=_named(names, numbers[_UNMASKED]),
+        aligned=named(names, numbers[_ALIGNED]),
+        unmasked=named(names, numbers[_UNMASKED]),
         diagnostics=_shared(list(whole.values())),
         passes=spent[0],
         seconds=spent[1],
@@ -256,7 +269,7 @@ def _stack(repeats: Sequence[CellNumbers]) -> Array:
 
 
 def _selected(repeats: Sequence[CellNumbers]) -> dict[int, Array]:
-    return {c.repeat: c.numbers[_SELECTED] for c in repeats if c.numbers is not None}
+    return {c.repeat: c.numbers[SELECTED] for c in repeats if c.numbers is not None}
 
 
 def _intervals(
@@ -265,7 +278,7 @@ def _intervals(
     nothing: dict[str, tuple[float, float] | None] = dict.fromkeys(names)
     if len(images) < 2:
         return nothing
-    values = [_stack(repeats)[:, _MEAN] for repeats in images]
+    values = [_stack(repeats)[:, MEAN] for repeats in images]
     if len({len(repeats) for repeats in values}) > 1:  # a run cut short by --limit
         values = [repeats.mean(axis=0, keepdims=True) for repeats in values]
     array = np.stack(values)
@@ -295,7 +308,7 @@ def _why_missing(cells: Sequence[CellNumbers]) -> Iterable[str]:
 def _holes(used: Sequence[CellNumbers], names: Sequence[str]) -> Iterable[str]:
     """Metrics without a value, but for those that every cell lacks for a stated reason."""
     for k, name in enumerate(names):
-        holes = [c for c in used if c.numbers is not None and math.isnan(c.numbers[_MEAN, k])]
+        holes = [c for c in used if c.numbers is not None and math.isnan(c.numbers[MEAN, k])]
         unexplained = [cell for cell in holes if name not in cell.missing]
         if unexplained:
             yield f"{name}: not finite in {len(unexplained)} of {len(used)} cells"
@@ -309,7 +322,8 @@ def _remarks(used: Sequence[CellNumbers]) -> Iterable[str]:
         yield note if count == len(used) else f"{note} ({count} of {len(used)} cells)"
 
 
-def _named(names: Sequence[str], values: Array) -> dict[str, float | None]:
+def named(names: Sequence[str], values: Array) -> dict[str, float | None]:
+    """Metric → value, None where it is not finite."""
     return {name: _number(value) for name, value in zip(names, values, strict=True)}
 
 

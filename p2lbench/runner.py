@@ -283,6 +283,7 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
         None if tuning else suite.baseline,
         {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
         tuple(m.row for m in plan.methods if not _coupled(m, registry)),
+        None if tuning else suite.targets,
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())

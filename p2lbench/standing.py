@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from p2lbench.stats import Effect
+from p2lbench.stats import Effect, Steps
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,11 @@ class Standing:
     """On the metric that the table is ranked on; None: nothing to say.
 
     `ranks`: the ranks that other images could give it. `on_front`: no other row has as little error
-    for as few passes, and less of one.
+    for as few passes, and less of one. `profile`: the share of images on which its error is at most
+    τ times the least of any row, by τ.
     """
 
     ranks: tuple[int, int] | None = None
     on_front: bool | None = None
     against: Comparison | None = None
+    profile: Steps | None = None

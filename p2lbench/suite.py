@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from p2lbench import plugins as plugins_module
 from p2lbench.budget import Budget
@@ -24,6 +24,9 @@ from p2lbench.suitefile import WrittenStep, find, shipped, validated
 from p2lbench.suiteparts import PartsReader
 from p2lbench.tuning.spaces import Asked
 from p2lbench.yamlfile import Document, apply, decode, display, parse, read_bytes
+
+if TYPE_CHECKING:
+    from p2lbench.runtimes import Frozen
 
 __all__ = ["Suite", "find", "load", "shipped"]
 
@@ -70,6 +73,7 @@ class Suite:
     tuned_on: str | None
     baseline: str | None
     reference: Path | None
+    targets: Frozen | None
     exclude: tuple[Mapping[str, str], ...]
     include: tuple[Method, ...]
     without_init: frozenset[str] = frozenset()
@@ -132,11 +136,17 @@ def load(
         background=written.background,
         tuned_on=written.tuned_on,
         baseline=written.baseline,
+        targets=None,
         exclude=tuple(written.exclude),
         **parts,
     )
     check_effect(checked, document, problems)
     problems.check()
+    if written.targets is not None:
+        from p2lbench import targets
+
+        frozen = targets.of_suite(written.targets, checked, plugins.registry)
+        checked = replace(checked, targets=frozen)
     return checked, plugins
 
 

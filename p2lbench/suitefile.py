@@ -70,6 +70,7 @@ class Written(BaseModel):
     tuned_on: str | None = None
     baseline: str | None = None
     reference: str | None = None
+    targets: str | None = None
     exclude: list[dict[str, str]] = []
     include: list[dict[str, Any]] = []
 

@@ -295,7 +295,8 @@ def test_nothing_to_show() -> None:
     empty = board([])
     assert (empty.rows, empty.ranked_on) == ((), None)
     assert empty.to_json() == {
-        "suite": "s", "candidates": 3, "ranked_on": None, "baseline": None, "rows": [],
+        "suite": "s", "candidates": 3, "ranked_on": None, "baseline": None, "targets": None,
+        "discrimination": None, "rows": [],
     }  # fmt: skip
     no_metrics = build(cells("adam", {("i", 0): simple(1.0)}), [], SUITE)
     assert no_metrics.rows[0].mean == {}
@@ -335,12 +336,14 @@ def test_decimals_of_nothing() -> None:
 def test_json_is_the_contracts() -> None:
     found = cells("adam", {(name, 0): both(1.0, psnr=float(k)) for k, name in enumerate("ab")})
     plain = json.loads(json.dumps(board(found, L1, PSNR).to_json(), allow_nan=False))
-    assert set(plain) == {"suite", "candidates", "ranked_on", "baseline", "rows"}
+    assert list(plain) == [
+        "suite", "candidates", "ranked_on", "baseline", "targets", "discrimination", "rows",
+    ]  # fmt: skip
     (row,) = plain["rows"]
     assert list(row) == [
         "generator", "loss", "transform", "init", "optimizer", "settings", "rank", "ranks",
         "pareto", "effect", "images", "mean", "best", "selected", "best_of_k", "ci", "frames",
-        "diagnostics", "passes", "seconds", "missing", "notes",
+        "diagnostics", "classes", "profile", "targets", "passes", "seconds", "missing", "notes",
     ]  # fmt: skip
     assert [row[axis] for axis in list(row)[:5]] == ["g", "l1", "none", "gt", "adam"]
     assert (row["images"], row["missing"], row["passes"], row["seconds"]) == (2, 0, 10.0, 2.0)

@@ -149,6 +149,7 @@ def trial_suite(suite: Suite, rows: Sequence[Tuned], note: str) -> Suite:
         optimizers=(),
         exclude=(),
         include=tuple(trials),
+        targets=None,
     )
 
 

@@ -108,5 +108,6 @@ def _move(data: dict[str, Any], old: Path, new: Path) -> None:
     if data.get("plugins"):
         written = data["plugins"]
         data["plugins"] = [p if names_distribution(p) else moved(p) for p in written]
-    if data.get("reference"):
-        data["reference"] = moved(data["reference"])
+    for key in ("reference", "targets"):
+        if data.get(key):
+            data[key] = moved(data[key])
