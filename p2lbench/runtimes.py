@@ -161,7 +161,9 @@ def _hits(record: Record, targets: Array, traced: bool) -> Array:
         table = np.array(record.trace.best, dtype=np.float64).reshape(len(record.trace.passes), -1)
         best = [*np.fmin.reduce(table, axis=1, initial=np.inf).tolist(), *best]
         passes = [*record.trace.passes, *passes]
-    return first_reached(np.array(passes, dtype=np.float64), np.array(best), targets)
+    # What is reached without a pass (the start, returned as it is) counts one: ratios need it.
+    counted = np.maximum(np.array(passes, dtype=np.float64), 1.0)
+    return first_reached(counted, np.array(best), targets)
 
 
 _Found = Mapping[Labels, Mapping[tuple[str, int], tuple[Array, float]]]

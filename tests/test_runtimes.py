@@ -115,6 +115,12 @@ def test_what_was_seen_counts_as_does_what_was_returned() -> None:
     assert of(table, "better").ecdf == Steps((50.0,), (1.0,))
 
 
+def test_a_start_that_is_returned_counts_one_pass() -> None:
+    table = board({("none", "a", 0): record([(0, NAN)], 3.0, 0), ("slow", "a", 0): SLOW})
+    assert of(table, "none").ecdf == Steps((1.0,), (0.5,))
+    assert of(table, "slow").profile == Steps((100.0,), (0.5,))
+
+
 def test_traces_of_another_frame_do_not_count() -> None:
     table = board({("warped", "a", 0): record([(10, 0.1)], 3.0, 50)}, traced=False)
     assert of(table, "warped").ecdf == Steps((50.0,), (0.5,))
