@@ -1,4 +1,4 @@
-"""Makes frozen targets from the results of a suite."""
+"""Makes frozen targets from a results folder."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from p2lbench import __version__, targets
 from p2lbench.errors import StoreError, UserError
-from p2lbench.images import read_image
-from p2lbench.masks import read_mask
+from p2lbench.identity import read_cell
 from p2lbench.models import Models
-from p2lbench.plan import Cell, Image, Plan, Task
+from p2lbench.plan import Cell, Image, Task
 from p2lbench.record import Record
 from p2lbench.registry import Registry
-from p2lbench.runner import check_pixels
 from p2lbench.seeds import stream
-from p2lbench.spec import InitMap, Method, TransformChain
+from p2lbench.spec import InitMap, TransformChain
 from p2lbench.stats import log_spaced
 from p2lbench.store import Store
+from p2lbench.storedimage import StoredImage
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,20 +39,14 @@ class Best:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One image with one objective: a method that has it, to make its loss of, and its cells."""
+    """One image with one objective: a cell that has it, and the row of each that does."""
 
-    method: Method
-    image: Image
-    cells: dict[str, Method]
+    cell: Cell
+    cells: dict[str, tuple[str, ...]]
 
 
 def make(
-    plan: Plan,
-    registry: Registry,
-    store: Store,
-    *,
-    levels: int = LEVELS,
-    draws: int = DRAWS,
+    store: Store, registry: Registry, device: str, *, levels: int = LEVELS, draws: int = DRAWS
 ) -> dict[str, Any]:
     """The content of a targets file.
 
@@ -62,61 +55,63 @@ def make(
     The samples are from streams that no method sees.
 
     Raises:
-        UserError: a planned cell has not been run; no row has a result on some image.
+        UserError: a plugin or weights are missing; no row has a result on some image.
+        StoreError: a planned cell has not been run; the weights are not those of the run.
     """
-    wanted = _wanted(plan, registry)
+    wanted = _wanted(store, registry, device)
     best = _best(store, wanted)
-    cell = next(plan.cells())
-    models = Models(registry, plan.device)
+    models, images = Models(registry, device), store.images()
     objectives: dict[str, dict[str, Any]] = {}
     for key, one in wanted.items():
         if key not in best:
-            raise UserError(_nothing(one))
-        median = _median(replace(cell, method=one.method, image=one.image), key, draws, models)
-        labels = {"generator": one.method.generator.label, "loss": one.method.loss.label}
+            raise UserError(_nothing(one.cell))
+        median = _median(one.cell, key, images[one.cell.image.name], draws, models)
+        method = one.cell.method
+        labels = {"generator": method.generator.label, "loss": method.loss.label}
         entry = objectives.setdefault(
             key.objective, {"id": key.objective, **labels, "images": list[Any]()}
         )
-        entry["images"].append(_entry(key, one.image, median, best[key], levels))
+        entry["images"].append(_entry(key, one.cell.image, median, best[key], levels))
     return {
         "format": targets.FORMAT,
         "p2lbench": __version__,
-        "suite": plan.suite.name,
+        "suite": store.header()["name"],
         "levels": levels,
         "draws": draws,
-        "cells": len(plan),
+        "cells": len(store.plan()),
         "objectives": list(objectives.values()),
     }
 
 
-def _wanted(plan: Plan, registry: Registry) -> dict[targets.Key, Wanted]:
-    methods = {method.row: method for method in plan.methods}
-    images = {image.name: image for image in plan.suite.images}
-    objectives = {row: targets.objective(method, registry) for row, method in methods.items()}
-    found: dict[targets.Key, Wanted] = {}
-    for planned in plan.rows():
-        method, image = methods[planned.row], images[planned.image]
-        key = targets.key(objectives[planned.row], image, plan.suite, method)
-        found.setdefault(key, Wanted(method, image, {})).cells.setdefault(planned.cell, method)
-    return dict(sorted(found.items(), key=lambda item: item[1].method.generator.label))
+def _wanted(store: Store, registry: Registry, device: str) -> dict[targets.Key, Wanted]:
+    """By generator, since a single one is held in memory."""
+    images, found = store.images(), dict[targets.Key, Wanted]()
+    keys: dict[tuple[tuple[str, ...], str], targets.Key] = {}
+    for row in store.plan():
+        if (row.row, row.image) not in keys:
+            cell = read_cell(store, row, images[row.image], device)
+            objective = targets.objective(cell.method, registry)
+            key = targets.key(objective, cell.image, cell.mask_scoring, cell.background)
+            keys[row.row, row.image] = key
+            found.setdefault(key, Wanted(cell, {}))
+        found[keys[row.row, row.image]].cells[row.cell] = row.row
+    return dict(sorted(found.items(), key=lambda item: item[1].cell.method.generator.label))
 
 
 def _best(store: Store, wanted: Mapping[targets.Key, Wanted]) -> dict[targets.Key, Best]:
-    """Raises: UserError if a cell has no record."""
+    """Raises: StoreError if a cell has no record."""
     keys = {cell: key for key, one in wanted.items() for cell in one.cells}
-    missing, best = {*keys}, dict[targets.Key, Best]()
+    missing, best = 0, dict[targets.Key, Best]()
     for planned, record in store.records():
-        key = keys.get(planned.cell)
-        if record is None or key is None:
-            continue
-        missing.discard(planned.cell)
-        value = _lowest(record)
+        key = keys[planned.cell]
+        missing += record is None
+        value = inf if record is None else _lowest(record)
         if value < (best[key].value if key in best else inf):
-            best[key] = Best(value, wanted[key].cells[planned.cell].row)
+            best[key] = Best(value, wanted[key].cells[planned.cell])
     if missing:
         raise StoreError(
-            f"{store.folder}: {len(missing)} of {len(keys)} cells of this suite have no result "
-            "here by this version. Targets are made when all has been run: use p2lbench run first"
+            f"{store.folder}: {missing} of {len(keys)} cells have not been run. Targets are made "
+            "when all has been run: run the suite first"
         )
     return best
 
@@ -126,10 +121,10 @@ def _lowest(record: Record) -> float:
     return min(values, default=inf)
 
 
-def _nothing(one: Wanted) -> str:
+def _nothing(cell: Cell) -> str:
     return (
-        f"no row has a result on '{one.image.name}' with generator {one.method.generator.label} "
-        f"and loss {one.method.loss.label}: nothing is known to be reachable there"
+        f"no row has a result on '{cell.image.name}' with generator {cell.method.generator.label} "
+        f"and loss {cell.method.loss.label}: nothing is known to be reachable there"
     )
 
 
@@ -148,21 +143,17 @@ def _entry(
     }
 
 
-def _median(cell: Cell, key: targets.Key, draws: int, models: Models) -> float:
-    """The median loss of samples; the same for all losses of a generator."""
+def _median(cell: Cell, key: targets.Key, image: StoredImage, draws: int, models: Models) -> float:
+    """The median loss of samples; of the same ones for all losses of a generator."""
     import torch
 
     from p2lbench.project import prepare
 
     plain = replace(cell.method, transform=TransformChain("none"), init=InitMap("none"))
-    image = cell.image
-    pixels = read_image(image.file)
-    mask = None if image.mask is None else read_mask(image.mask, image.file, pixels)
-    check_pixels(image, pixels, mask)
     background = cell.background if key.background is None else key.background
     alone = replace(cell, method=plain, mask_scoring="soft", background=background)
     torch.set_num_threads(cell.threads)
-    setting = prepare(Task(alone, pixels, mask, (), inf), models)
+    setting = prepare(Task(alone, image.pixels, image.mask, (), inf), models)
     seed = stream("targets", image.digest)
     with torch.no_grad():
         setting.objective.batch = _AT_ONCE

@@ -100,17 +100,26 @@ def objective(method: Method, registry: Registry) -> str:
     )
 
 
-def key(objective: str, image: Image, suite: Suite, method: Method) -> Key:
-    """Which targets a method has on an image."""
-    background = None
+def key(objective: str, image: Image, scoring: str, background: float) -> Key:
+    """Which targets a method has on an image; `scoring`: of its mask, `soft` or `hard`."""
+    counts = None
     if image.mask_digest is not None:
-        background = 0.0 if mask_scoring(suite, method) == "hard" else float(suite.background)
-    return Key(objective, image.digest, image.mask_digest, background)
+        counts = 0.0 if scoring == "hard" else float(background)
+    return Key(objective, image.digest, image.mask_digest, counts)
 
 
-def text(content: Mapping[str, Any]) -> str:
-    """A targets file with its hash."""
-    return json.dumps({"sha256": digest(content), **content}, indent=1, allow_nan=False) + "\n"
+def write(path: Path, content: Mapping[str, Any]) -> str:
+    """A targets file; its SHA-256, which stands in it, is that of its content as canonical JSON.
+
+    Raises: UserError if it cannot be written.
+    """
+    sha256 = digest(content)
+    text = json.dumps({"sha256": sha256, **content}, indent=1, allow_nan=False) + "\n"
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{display(path)} cannot be written: {error.strerror}") from error
+    return sha256
 
 
 def read(path: Path, place: Place | None) -> Targets:
@@ -205,7 +214,8 @@ def _of_row(
     """Image → values, and what has none."""
     values, lacking = {}, []
     for image in suite.images:
-        found = targets.values.get(key(objective, image, suite, method))
+        wanted = key(objective, image, mask_scoring(suite, method), suite.background)
+        found = targets.values.get(wanted)
         if found is None:
             parts = f"generator {method.generator.label} and loss {method.loss.label}"
             lacking.append(f"'{image.name}' with {parts}")

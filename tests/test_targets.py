@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,9 @@ def made(folder: Path, **keys: Any) -> Any:
 
 
 def freeze(file: Path, *words: Any) -> Any:
-    return called(
-        "targets", file, "--results", file.parent / "results", "-o", file.parent / "t.json", *words
-    )
+    folder = file.parent
+    words = ("-o", folder / "t.json", "--plugin", folder / "tiny.py", *words)
+    return called("targets", folder / "results" / "s", *words)
 
 
 @pytest.fixture(scope="module")
@@ -251,10 +252,13 @@ def test_fewer_images_and_other_names_are_fine(frozen: Path, tmp_path: Path) -> 
 
 def test_the_command(tmp_path: Path) -> None:
     file = suite(tmp_path)
-    ran_inline(file, limit=3)
+    outcome, _ = ran_inline(file)
+    with sqlite3.connect(outcome.folder / "results.db") as database:
+        database.execute("DELETE FROM records WHERE cell IN (SELECT cell FROM records LIMIT 2)")
+    database.close()
     done = freeze(file)
     assert done.code == 2
-    assert "1 of 4 cells of this suite have no result" in done.err
+    assert "2 of 4 cells have not been run" in done.err
     assert not (tmp_path / "t.json").exists()
     ran_inline(file)
     document = freeze(file, "--json", "--levels", 4).json
@@ -266,8 +270,12 @@ def test_the_command(tmp_path: Path) -> None:
     assert again.code == 2
     assert "t.json is there" in again.err
     assert targets.read(tmp_path / "t.json", None).sha256 == document["sha256"]
-    text = called("targets", file, "--results", tmp_path / "results", "--draws", 2)
-    assert "add to the suite: targets: s-targets.json" in text.out
+    unknown = called("targets", tmp_path / "results" / "s", "-o", tmp_path / "u.json")
+    assert unknown.code == 2
+    assert "unknown generator 'tiny'" in unknown.err
+    nowhere = freeze(file, "-o", tmp_path / "no" / "t.json")
+    assert nowhere.code == 2
+    assert "is no folder" in nowhere.err
 
 
 def test_nothing_reached_anything(tmp_path: Path) -> None:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out
-from p2lbench.cli.run import DEVICE, RESULTS, SET, SUITE, chosen_device, relative
+from p2lbench.cli.run import DEVICE, chosen_device, relative
 from p2lbench.errors import UserError
-
-if TYPE_CHECKING:
-    from p2lbench.suite import Suite
 
 
 def targets(
-    suite: SUITE,
-    results: RESULTS = Path("results"),
+    folder: Annotated[Path, typer.Argument(help="A suite's results folder, all of it run.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The targets file.")
-    ] = None,
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The targets file.")
+    ] = Path("targets.json"),
     levels: Annotated[
         int, typer.Option("--levels", min=1, max=100, help="Targets of each image.")
     ] = 10,
@@ -31,71 +27,47 @@ def targets(
     ] = 64,
     device: DEVICE = "auto",
     plugin: PLUGIN = None,
-    overrides: SET = None,
     as_json: JSON = False,
 ) -> None:
     """Freeze targets for runtimes: from what prior draws reach to the best that is known."""
-    from p2lbench import targetmaking
+    from p2lbench import plugins, targetmaking
     from p2lbench import targets as files
-    from p2lbench.plan import plan
-    from p2lbench.store import Store, folder_of
-    from p2lbench.suite import load
+    from p2lbench.store import Store
 
     with logs_only():
-        checked, plugins = load(suite, plugin or (), overrides or ())
-        place = _place(checked, output)
-        planned = plan(checked, plugins, chosen_device(device))
-        folder = folder_of(results, checked.name)
+        _check_place(output)
+        registry = plugins.load(plugin or ()).registry
         with Store.open_read(folder) as store, log().status("drawing samples …"):
             content = targetmaking.make(
-                planned, plugins.registry, store, levels=levels, draws=draws
+                store, registry, chosen_device(device), levels=levels, draws=draws
             )
-        text = files.text(content)
-        _write(place, text)
-    document = _summary(checked, place, files.read(place, None).sha256, content)
+        sha256 = files.write(output, content)
+    document = _summary(output, sha256, content)
     if as_json:
         emit(document)
         return
     console = out()
-    told = f"{document['images']} images, {levels} targets of each, from {len(planned)} cells"
-    console.print(Text(f"{relative(place)}: {told}"), soft_wrap=True)
-    here = os.path.relpath(place, checked.file.parent)
-    console.print(Text(f"To use them, add to the suite: targets: {here}"), soft_wrap=True)
+    told = f"{document['images']} images, {levels} targets of each, from {content['cells']} cells"
+    console.print(Text(f"{relative(output.absolute())}: {told}"), soft_wrap=True)
+    console.print(Text(f"To use it, name it in the suite: targets: {output}"), soft_wrap=True)
 
 
-def _place(suite: Suite, asked: Path | None) -> Path:
-    """Where the file goes: beside the suite, or here for one that comes with p2lbench.
-
-    Raises:
-        UserError: something is there already, or no folder is.
-    """
-    from p2lbench.suitefile import shipped
-
-    folder = Path() if suite.file in shipped().values() else suite.file.parent
-    path = (asked or folder / f"{suite.file.stem}-targets.json").absolute()
-    if not path.parent.is_dir():
-        raise UserError(f"-o: {path.parent} is no folder: make it, or choose another")
+def _check_place(path: Path) -> None:
+    """Raises: UserError if something is there already, or no folder is."""
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"-o: {path.absolute().parent} is no folder: make it, or choose another")
     if os.path.lexists(path):
-        message = f"{relative(path)} is there: targets are made once, so that results stay"
-        raise UserError(f"{message} comparable. Choose another file with -o, or delete it")
-    return path
+        message = f"-o: {path} is there: targets are made once, so that results stay comparable"
+        raise UserError(f"{message}. Choose another file, or delete it")
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _summary(suite: Suite, path: Path, sha256: str, content: dict[str, Any]) -> dict[str, Any]:
+def _summary(path: Path, sha256: str, content: dict[str, Any]) -> dict[str, Any]:
     images = {image["pixels"] for one in content["objectives"] for image in one["images"]}
-    told = {key: content[key] for key in ("levels", "draws", "cells")}
     return {
-        "suite": suite.name,
+        "suite": content["suite"],
         "file": str(path),
         "sha256": sha256,
         "objectives": len(content["objectives"]),
         "images": len(images),
-        **told,
+        **{key: content[key] for key in ("levels", "draws", "cells")},
     }
