@@ -87,6 +87,12 @@ def draw(path: Path, title: str, candidates: int, panels: Sequence[Panel]) -> Pa
     return path
 
 
+def style(k: int) -> dict[str, Any]:
+    """The k-th method's colour and dashes, the same in every figure."""
+    dashes = _DASHES[k // len(_COLOURS) % len(_DASHES)]
+    return {"color": _COLOURS[k % len(_COLOURS)], "linestyle": dashes}
+
+
 def _draw_panel(axes: Axes, content: Panel, candidates: int) -> None:
     order = sorted(content.curves, key=lambda curve: -curve.mean[-1])
     styles = {curve.label: k for k, curve in enumerate(content.curves)}
