@@ -54,7 +54,8 @@ class SuiteInfo:
     `settings`: row name of an optimizer → how its options were chosen. `tuned_on`: the metric by
     which they were, if it was not the objective. `tune_images`: how many the table leaves out.
     `baseline`: row name of the optimizer that others are compared to. `classes`: image → class.
-    `uncoupled`: the rows whose candidates do not influence each other.
+    `uncoupled`: the rows whose candidates do not influence each other. `parts`: axis → row name →
+    the plugins in it. `cites`: what the plugins state as their sources (see citations.py).
     """
 
     name: str
@@ -70,6 +71,8 @@ class SuiteInfo:
     baseline: str | None = None
     classes: Mapping[str, str] = field(default_factory=dict)
     uncoupled: tuple[tuple[str, ...], ...] = ()
+    parts: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    cites: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""
