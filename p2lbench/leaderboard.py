@@ -55,7 +55,7 @@ class SuiteInfo:
     which they were, if it was not the objective. `tune_images`: how many the table leaves out.
     `baseline`: row name of the optimizer that others are compared to. `classes`: image → class.
     `uncoupled`: the rows whose candidates do not influence each other. `parts`: axis → row name →
-    the plugins in it. `cites`: what the plugins state as their sources (see citations.py).
+    the plugins in it. `cites`: plugin → what it asks to be cited for (see citations.py).
     """
 
     name: str
@@ -72,7 +72,7 @@ class SuiteInfo:
     classes: Mapping[str, str] = field(default_factory=dict)
     uncoupled: tuple[tuple[str, ...], ...] = ()
     parts: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    cites: tuple[str, ...] = ()
+    cites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""
@@ -84,7 +84,14 @@ class SuiteInfo:
         losses = {label: tuple(terms) for label, terms in plain["losses"].items()}
         uncoupled = tuple(tuple(row) for row in plain.get("uncoupled", ()))
         notes = tuple(plain["notes"])
-        return cls(**{**plain, "losses": losses, "notes": notes, "uncoupled": uncoupled})
+        parts = {axis: _tuples(rows) for axis, rows in plain.get("parts", {}).items()}
+        rest = {"parts": parts, "cites": _tuples(plain.get("cites", {}))}
+        found = {"losses": losses, "notes": notes, "uncoupled": uncoupled, **rest}
+        return cls(**{**plain, **found})
+
+
+def _tuples(plain: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(values) for name, values in plain.items()}
 
 
 @dataclass(frozen=True)
