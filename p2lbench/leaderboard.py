@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -276,7 +276,18 @@ def _optimised(terms: Iterable[str]) -> set[str]:
 def _ranking_metric(rows: Sequence[Row], names: Sequence[str], optimised: set[str]) -> str | None:
     ranking = [row for row in rows if row.comparable]
     usable = [n for n in names if ranking and all(row.selected[n] is not None for row in ranking)]
-    return min(usable, key=lambda name: (name in optimised, _preference(name)), default=None)
+    return next(iter(preferred(usable, optimised)), None)
+
+
+def preferred(names: Iterable[str], optimised: Collection[str]) -> list[str]:
+    """Metrics in the order in which tables are ranked on them: held-out ones first."""
+    return sorted(names, key=lambda name: (name in optimised, _preference(name)))
+
+
+def optimised_by(suite: SuiteInfo) -> set[str]:
+    """The metrics that some loss of the suite decides, or that its options were chosen by."""
+    chosen_by = [*suite.losses.values(), *([(suite.tuned_on,)] if suite.tuned_on else [])]
+    return {name for names in chosen_by for name in _optimised(names)}
 
 
 def _preference(name: str) -> int:
