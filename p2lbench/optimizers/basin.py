@@ -35,7 +35,7 @@ class Basin(Optimizer):
 
     coupled = True
     source = "Wampler and Popović 2009; the paper, Algorithm 1, lines 13-23"
-    cites = ("wampler2009optimal",)
+    cites: tuple[str, ...] = ("wampler2009optimal",)
     cost = "population x (2 inner_steps + 1) per outer step, 2N per final step"
 
     def __init__(

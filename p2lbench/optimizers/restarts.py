@@ -25,7 +25,7 @@ class Restarts(Optimizer):
     """
 
     source = "multistart: Rinnooy Kan and Timmer 1987"
-    cites = ("rinnooykan1987stochastic",)
+    cites: tuple[str, ...] = ("rinnooykan1987stochastic",)
     cost = "the inner optimizer's, and N per run"
 
     def __init__(self, inner: Optimizer, restarts: int | None = None) -> None:

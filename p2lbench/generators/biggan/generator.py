@@ -28,7 +28,7 @@ class BigGAN(Generator):
 
     conditional = True
     variable_names = ("z", "c")
-    cites = ("brock2019large",)
+    cites: tuple[str, ...] = ("brock2019large",)
 
     def __init__(
         self,
