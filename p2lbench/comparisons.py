@@ -61,7 +61,7 @@ def compare(
     found: list[Comparison | None] = [None] * len(rows)
     for k, p, corrected in zip(pairs, values, adjusted, strict=True):
         if (one := effects[k]) is not None:
-            found[k] = _comparison(one, p, corrected, metric)
+            found[k] = assessed(one, p, corrected, metric)
     return found
 
 
@@ -96,7 +96,8 @@ def _tested(one: Effect | None, row: Row, reference: Row) -> float | None:
     return signed_rank(one.changes)
 
 
-def _comparison(one: Effect, p: float | None, corrected: float, metric: Metric) -> Comparison:
+def assessed(one: Effect, p: float | None, corrected: float, metric: Metric) -> Comparison:
+    """An effect with its test, if one was made, and the mark that both allow."""
     smallest = detectable(one.changes)
     if smallest is not None and one.scale == "ratio":
         smallest = math.exp(-smallest)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -60,7 +60,8 @@ class SuiteInfo:
     which they were, if it was not the objective. `tune_images`: how many the table leaves out.
     `baseline`: row name of the optimizer that others are compared to. `classes`: image → class.
     `uncoupled`: the rows whose candidates do not influence each other. `targets`: what the suite
-    names as such, for the rows and images that were planned.
+    names as such, for the rows and images that were planned. `parts`: axis → row name → the plugins
+    in it. `cites`: plugin → what it asks to be cited for (see citations.py).
     """
 
     name: str
@@ -77,6 +78,8 @@ class SuiteInfo:
     classes: Mapping[str, str] = field(default_factory=dict)
     uncoupled: tuple[tuple[str, ...], ...] = ()
     targets: Frozen | None = None
+    parts: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    cites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""
@@ -88,8 +91,20 @@ class SuiteInfo:
         losses = {label: tuple(terms) for label, terms in plain["losses"].items()}
         uncoupled = tuple(tuple(row) for row in plain.get("uncoupled", ()))
         targets = None if plain.get("targets") is None else Frozen.read(plain["targets"])
-        read = {"losses": losses, "notes": tuple(plain["notes"]), "uncoupled": uncoupled}
-        return cls(**{**plain, **read, "targets": targets})
+        parts = {axis: _tuples(rows) for axis, rows in plain.get("parts", {}).items()}
+        read = {
+            "losses": losses,
+            "notes": tuple(plain["notes"]),
+            "uncoupled": uncoupled,
+            "targets": targets,
+            "parts": parts,
+            "cites": _tuples(plain.get("cites", {})),
+        }
+        return cls(**{**plain, **read})
+
+
+def _tuples(plain: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(values) for name, values in plain.items()}
 
 
 @dataclass(frozen=True)
@@ -300,7 +315,18 @@ def _optimised(terms: Iterable[str]) -> set[str]:
 def _ranking_metric(rows: Sequence[Row], names: Sequence[str], optimised: set[str]) -> str | None:
     ranking = [row for row in rows if row.comparable]
     usable = [n for n in names if ranking and all(row.selected[n] is not None for row in ranking)]
-    return min(usable, key=lambda name: (name in optimised, _preference(name)), default=None)
+    return next(iter(preferred(usable, optimised)), None)
+
+
+def preferred(names: Iterable[str], optimised: Collection[str]) -> list[str]:
+    """Metrics in the order in which tables are ranked on them: held-out ones first."""
+    return sorted(names, key=lambda name: (name in optimised, _preference(name)))
+
+
+def optimised_by(suite: SuiteInfo) -> set[str]:
+    """The metrics that some loss of the suite decides, or that its options were chosen by."""
+    chosen_by = [*suite.losses.values(), *([(suite.tuned_on,)] if suite.tuned_on else [])]
+    return {name for names in chosen_by for name in _optimised(names)}
 
 
 def _preference(name: str) -> int:

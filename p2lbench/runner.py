@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from p2lbench import __version__, weights
+from p2lbench import __version__, citations, weights
 from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor, Watch
 from p2lbench.imagelist import TUNE
@@ -284,6 +284,8 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
         {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
         tuple(m.row for m in plan.methods if not _coupled(m, registry)),
         None if tuning else suite.targets,
+        citations.parts(plan.methods),
+        citations.cited(plan.methods, suite.metrics, registry),
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())

@@ -9,7 +9,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from p2lbench import __version__
-from p2lbench.cli import doctor, lists, objects, plugins, results, run, targets, tune, weights
+from p2lbench.cli import (
+    cite,
+    compare,
+    doctor,
+    lists,
+    objects,
+    plugins,
+    results,
+    run,
+    targets,
+    tune,
+    weights,
+)
 from p2lbench.cli.common import STATE, complain
 from p2lbench.errors import P2LBenchError
 
@@ -28,6 +40,8 @@ app.command("validate")(run.validate)
 app.command("tune")(tune.tune)
 app.command("targets")(targets.targets)
 app.command("leaderboard")(results.leaderboard)
+app.command("compare")(compare.compare)
+app.command("cite")(cite.cite)
 app.command("list")(lists.list_)
 app.command("measure-objects")(objects.measure_objects)
 app.command("doctor")(doctor.doctor)

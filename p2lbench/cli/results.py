@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from p2lbench.cli.common import JSON, out
+from p2lbench.errors import UserError
 
 
 class Format(StrEnum):
@@ -26,17 +27,34 @@ class Format(StrEnum):
 def leaderboard(
     folder: Annotated[Path, typer.Argument(help="A suite's results folder.")],
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="LaTeX: a column; may be repeated."),
+    ] = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="LaTeX: 95% intervals beside the averages.")
+    ] = False,
+    tabular: Annotated[
+        bool, typer.Option("--tabular", help="LaTeX: without float, caption and label.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Print the leaderboard of a results folder."""
     from p2lbench import leaderboard as boards
     from p2lbench.report import formats
+    from p2lbench.report.latex import Latex, as_latex
     from p2lbench.report.terminal import LeaderboardView
     from p2lbench.store import Store
 
+    chosen = Format.json if as_json else form
+    style = Latex(tuple(metric or ()), intervals, tabular)
+    if chosen is not Format.latex and style != Latex():
+        raise UserError("--metric, --intervals and --tabular are for --format latex alone")
     with Store.open_read(folder) as store:
         board = boards.load(store)
-    chosen = Format.json if as_json else form
+    if chosen is Format.latex:
+        sys.stdout.write(as_latex(board, style))
+        return
     if chosen is Format.table and sys.stdout.isatty():
         out().print(LeaderboardView(board))
         return

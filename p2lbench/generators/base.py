@@ -46,6 +46,7 @@ class Generator:
     `object_stats`: what masks are pre-aligned to. `fill`: the value, in [-1, 1], of what lies
     outside its images. `weights`: names in the weights catalogue. `files`: paths of what it reads
     besides, such as a file that an option names; what is in them decides cells' ids.
+    `cites`: the works to cite, BibTeX entries or keys of references.bib.
     `default_loss`, `default_metrics`: what a suite that names none gets.
     """
 
@@ -58,6 +59,7 @@ class Generator:
     fill: float = 0.0
     weights: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
     default_loss: Mapping[str, float] | None = None
     default_metrics: tuple[str, ...] = ()
 

@@ -23,7 +23,7 @@ class Init(ABC):
     if it has none. `given`: what the row's inits before this one said, set as well; the class init
     is always the first. `needs_class`: a suite whose images have no class is refused. `weights`:
     names in the weights catalogue. `files`: paths of what it reads besides; what is in them decides
-    cells' ids.
+    cells' ids. `cites`: the works to cite, BibTeX entries or keys of references.bib.
     """
 
     class_id: int | None = None
@@ -31,6 +31,7 @@ class Init(ABC):
     needs_class: bool = False
     weights: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
 
     def load(self, device: str) -> None:  # noqa: B027 (optional)
         """Read the weights onto a device. Called once."""

@@ -41,6 +41,7 @@ class Predicted(Init):
             raise ValueError(f"classifier: expected one of {known}, got '{classifier}'")
         self.classifier = classifier
         self.weights = (classifier,)
+        self.cites = ("xie2016aggregated",) if classifier == "resnext101" else ()
         self._model: Any = None
 
     def load(self, device: str) -> None:

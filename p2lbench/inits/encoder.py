@@ -27,6 +27,8 @@ class EncoderInit(Init):
     Without one it is that of the class that the suite gives, and the init speaks of c as well.
     """
 
+    cites = ("bau2019seeing",)
+
     def __init__(self, noise: float = 0.5, encoder: str = "encoder-fmnist") -> None:
         """`noise`: the variance around E(y, c), the paper's by default; 0 starts all candidates at
         one point. `encoder`: an embedded encoder."""

@@ -55,6 +55,9 @@ class Loss:
     files: tuple[str, ...] = ()
     """Paths of what it reads besides; what is in them decides cells' ids and metrics' values."""
 
+    cites: tuple[str, ...] = ()
+    """The works to cite: BibTeX entries, or keys of p2lbench's references.bib."""
+
     network: str | None = None
     """The perceptual network whose passes the ledger counts; None for pixel distances."""
 

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 Net = Literal["alex", "vgg", "squeeze"]
 SMALLEST = 64
+_TRUNKS = {
+    "alex": "krizhevsky2012imagenet",
+    "vgg": "simonyan2015very",
+    "squeeze": "iandola2016squeezenet",
+}
 
 
 class LPIPS(FeatureDistance):
@@ -46,6 +51,7 @@ class LPIPS(FeatureDistance):
         self.net, self.masking, self.resize = net, masked, resize
         self.network = f"lpips-{net}"
         self.weights = (self.network,)
+        self.cites = ("zhang2018unreasonable", _TRUNKS[net])
         self.min_size = SMALLEST if resize is None else 1
         self._model: Any = None
         self._trunk: weights.Located | None = None

@@ -37,6 +37,7 @@ class MSSSIM(Loss):
     higher_is_better = True
     objective = False
     min_size = WINDOW
+    cites = ("wang2003multiscale",)
     protocol = protocol(
         colour_range="[-1, 1] mapped to [0, 1], three channels",
         clamping="images to [-1, 1]",

@@ -28,6 +28,7 @@ class Adam(Optimizer):
 
     tunable: ClassVar = {"lr": RATES}
     source = "Kingma and Ba 2015, algorithm 1; the paper, appendix A"
+    cites = ("kingma2015adam",)
     cost = "2N per step"
 
     def __init__(

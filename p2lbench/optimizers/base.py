@@ -28,7 +28,8 @@ class Optimizer(ABC):
     `coupled`: do candidates influence each other? `moves`: the roles of the variables it is given.
     `tunable`: the options that `p2lbench tune` chooses, and what values it tries.
     For the documentation: `source`, where it was published (authors, year, equation or appendix),
-    and `cost`, the passes of one step ("2N per step").
+    and `cost`, the passes of one step ("2N per step"). `cites`: the works to cite, each a BibTeX
+    entry or a key of references.bib.
     Instances hold options; a fresh copy runs every stage.
     """
 
@@ -36,6 +37,7 @@ class Optimizer(ABC):
     moves: ClassVar[tuple[Role, ...]] = ("both", "gradient", "search")
     tunable: ClassVar[Mapping[str, Tunable]] = {}
     source: ClassVar[str] = ""
+    cites: tuple[str, ...] = ()
     cost: ClassVar[str] = ""
 
     def check(self, variables: Collection[str]) -> None:  # noqa: B027 (optional)

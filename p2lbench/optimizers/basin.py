@@ -35,6 +35,7 @@ class Basin(Optimizer):
 
     coupled = True
     source = "Wampler and Popović 2009; the paper, Algorithm 1, lines 13-23"
+    cites: tuple[str, ...] = ("wampler2009optimal",)
     cost = "population x (2 inner_steps + 1) per outer step, 2N per final step"
 
     def __init__(
@@ -209,6 +210,7 @@ class BasinCMA(Basin):
 
     tunable: ClassVar = {"lr": RATES, "sigma": SIGMAS}
     source = "the paper, Algorithm 1, lines 13-23, and appendix A"
+    cites = ("wampler2009optimal", "hansen2001completely", "hansen2019pycma", "kingma2015adam")
 
     def __init__(
         self,

@@ -79,6 +79,7 @@ class CMAAdam(Chain):
 
     tunable: ClassVar = {"lr": RATES, "sigma": SIGMAS}
     source = "the paper, appendix A"
+    cites = ("hansen2001completely", "hansen2019pycma", "kingma2015adam")
     cost = "population per step of CMA, 2N per step of Adam"
 
     def __init__(

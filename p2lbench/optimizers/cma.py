@@ -27,6 +27,11 @@ CONVERGED = {"tolx", "tolfun", "tolconditioncov", "noeffectaxis", "noeffectcoord
 WORST = 1e30
 SIGMAS = Range(0.1, 2.0)  # in units of the prior's spread
 FEW_COLUMNS = 10  # pycma advises against VD-CMA below
+_VARIANTS = {
+    "diagonal": ("ros2008simple",),
+    "vd": ("akimoto2014vd",),
+    "vkd": ("akimoto2016vkd",),
+}
 
 
 class CMA(AskTell):
@@ -47,6 +52,7 @@ class CMA(AskTell):
         "2014; vkd: Akimoto and Hansen 2016"
     )
     cost = "population per step"
+    cites = ("hansen2001completely", "hansen2019pycma")
 
     def __init__(
         self,
@@ -70,6 +76,7 @@ class CMA(AskTell):
         self.sigma, self.final = positive("sigma", sigma), final
         self.population = None if population is None else whole("population", population, 2)
         self.variant, self.active, self.repair = variant, active, repair
+        self.cites = (*CMA.cites, *_VARIANTS.get(variant, ()))
         if active and variant in ("vd", "vkd"):
             raise ValueError(f"active: the variant {variant} has no active update")
         if variant == "vkd" and repair == "resample":

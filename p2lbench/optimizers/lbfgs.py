@@ -36,6 +36,7 @@ class LBFGS(Optimizer):
 
     tunable: ClassVar = {"lr": Range(0.01, 1.0)}
     source = "Nocedal and Wright 2006, algorithms 7.5, 3.5 and 3.6; the paper, appendix A"
+    cites = ("liu1989limited", "nocedal2006numerical")
     cost = "2 per evaluation; a step of one candidate takes one or more"
 
     def __init__(

@@ -33,6 +33,7 @@ class Projector(Optimizer):
     # Noise on what gradients do not move would never be undone.
     moves = ("both", "gradient")
     source = "Karras et al. 2020 (StyleGAN2), appendix D"
+    cites = ("karras2020analyzing", "kingma2015adam")
     cost = "2N per step"
 
     def __init__(self, steps: int = 1000, lr: Rate = 0.1, noise: float = 0.05) -> None:

@@ -25,6 +25,7 @@ class Restarts(Optimizer):
     """
 
     source = "multistart: Rinnooy Kan and Timmer 1987"
+    cites: tuple[str, ...] = ("rinnooykan1987stochastic",)
     cost = "the inner optimizer's, and N per run"
 
     def __init__(self, inner: Optimizer, restarts: int | None = None) -> None:
@@ -77,6 +78,7 @@ class AdamRestarts(Restarts):
 
     tunable: ClassVar = {"lr": RATES}
     source = "Kingma and Ba 2015, from many starts"
+    cites = ("rinnooykan1987stochastic", "kingma2015adam")
     cost = "2N per step, and N per run"
 
     def __init__(self, steps: int = 500, lr: Rate = None, restarts: int | None = None) -> None:

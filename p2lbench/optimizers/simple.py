@@ -31,6 +31,7 @@ class RandomSearch(AskTell):
 
     coupled = False
     source = "Brooks 1958"
+    cites = ("brooks1958discussion",)
     cost = "N per step"
 
     def __init__(self, steps: int | None = None) -> None:

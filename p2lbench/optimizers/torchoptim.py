@@ -33,6 +33,7 @@ class TorchOptim(Optimizer):
     # Weight decay would move what gradients do not.
     moves = ("both", "gradient")
     source = "torch.optim"
+    cites = ("paszke2017automatic",)
     cost = "2N per step"
 
     def __init__(

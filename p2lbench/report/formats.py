@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Console
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
 from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
 from p2lbench.report.effects import effect_cells, effect_heads, effect_text
+from p2lbench.report.latex import as_latex
 from p2lbench.report.terminal import LeaderboardView
-from p2lbench.report.text import count, csv_cell, latex, markdown
+from p2lbench.report.text import count, csv_cell, markdown
 
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 _TOLD = ("scale", "better", "images", "won", "tied", "p", "p_holm", "mark", "detectable")
@@ -21,7 +22,6 @@ _STANDING = (
     *("rank_low", "rank_high", "pareto", "effect", "effect_low", "effect_high"),
     *(f"effect_{name}" for name in _TOLD),
 )
-_Mark = Callable[[str, int | None], str]
 
 
 def render(board: Leaderboard, form: str, width: int = 100) -> str:
@@ -98,9 +98,9 @@ def as_markdown(board: Leaderboard) -> str:
     left = 2 + len(_axes(board))
     rule = ["---"] * left + ["---:"] * (len(head) - left)
     lines = [head, rule]
-    numbers = {kind: _cells(board, kind, _bold_markdown) for kind in STATISTICS}
+    numbers = {kind: _cells(board, kind) for kind in STATISTICS}
     for k, row in enumerate(board.rows):
-        labels = _labels(board, row, markdown, "†")
+        labels = _labels(board, row)
         for kind in STATISTICS:
             first = kind == STATISTICS[0]
             start = [str(row.rank or ""), *labels] if first else [""] * (1 + len(labels))
@@ -137,55 +137,19 @@ def _side_table(board: Leaderboard, heads: list[str], cells: list[list[str]]) ->
     lines = [["#", *_axes(board), *heads]]
     lines.append(["---"] * (1 + len(_axes(board))) + ["---:"] * len(heads))
     for row, found in zip(board.rows, cells, strict=True):
-        lines.append([str(row.rank or ""), *_labels(board, row, markdown, "†"), *found])
+        lines.append([str(row.rank or ""), *_labels(board, row), *found])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def as_latex(board: Leaderboard) -> str:
-    """The paper's Table 1 with booktabs: mean over candidates, then best of N; best in bold,
-    second underlined."""
-    kinds: tuple[Statistic, ...] = ("mean", "best")
-    left, wide = len(_axes(board)), len(board.metrics)
-    groups = [f"Average of {board.suite.candidates}", f"Best of {board.suite.candidates}"]
-    spans = [f"\\multicolumn{{{wide}}}{{c}}{{{name}}}" for name in groups]
-    rules = [
-        f"\\cmidrule(lr){{{left + 1 + j * wide}-{left + (j + 1) * wide}}}"
-        for j in range(len(kinds))
-    ]
-    heads = [axis.capitalize() for axis in _axes(board)]
-    heads += [_heading_latex(m) for m in board.metrics] * 2
-    numbers = [_cells(board, kind, _bold_latex) for kind in kinds]
-    body = [
-        [*_labels(board, row, latex, "$^\\dagger$"), *(c for n in numbers for c in n[k])]
-        for k, row in enumerate(board.rows)
-    ]
-    notes = "".join(f"% {latex(note)}\n" for note in _notes(board))
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            f"{notes}\\begin{{tabular}}{{{'l' * left}{'r' * wide * 2}}}",
-            "\\toprule",
-            f"{'& ' * left}{' & '.join(spans)} \\\\",
-            " ".join(rules),
-            " & ".join(heads) + " \\\\",
-            "\\midrule",
-            *(" & ".join(cells) + " \\\\" for cells in body),
-            "\\bottomrule",
-            "\\end{tabular}",
-            "",
-        ]
-    )
-
-
-def _cells(board: Leaderboard, kind: Statistic, mark: _Mark) -> list[tuple[str, ...]]:
-    """One statistic's marked numbers: for each row, one per metric."""
+def _cells(board: Leaderboard, kind: Statistic) -> list[tuple[str, ...]]:
+    """One statistic's numbers, best in bold: for each row, one per metric."""
     columns = []
     for metric in board.metrics:
         places, digits = board.places(kind, metric.name), board.digits(metric.name)
         values = [row.value(kind, metric.name) for row in board.rows]
         columns.append(
             [
-                "—" if value is None else mark(as_text(value, digits), places.get(k))
+                "—" if value is None else _bold(as_text(value, digits), places.get(k))
                 for k, value in enumerate(values)
             ]
         )
@@ -198,23 +162,12 @@ def _all_numbers(row: Row, name: str) -> Iterator[float | None]:
     yield from (row.aligned[name], row.unmasked[name])
 
 
-def _bold_markdown(text: str, place: int | None) -> str:
+def _bold(text: str, place: int | None) -> str:
     return f"**{text}**" if place == 1 else text
-
-
-def _bold_latex(text: str, place: int | None) -> str:
-    if place == 1:
-        return f"\\textbf{{{text}}}"
-    return f"\\underline{{{text}}}" if place == 2 else text
 
 
 def _heading(metric: Metric) -> str:
     return f"{markdown(metric.label)} {'↑' if metric.higher_is_better else '↓'}"
-
-
-def _heading_latex(metric: Metric) -> str:
-    arrow = "\\uparrow" if metric.higher_is_better else "\\downarrow"
-    return f"{latex(metric.label)} ${arrow}$"
 
 
 def _kind(board: Leaderboard, kind: Statistic) -> str:
@@ -235,10 +188,10 @@ def _axes(board: Leaderboard) -> list[str]:
     return [*(AXES[k] for k in board.varying), *(["settings"] if board.shows_settings else [])]
 
 
-def _labels(board: Leaderboard, row: Row, escape: Callable[[str], str], dagger: str) -> list[str]:
+def _labels(board: Leaderboard, row: Row) -> list[str]:
     """A row's names below them; the dagger, of rows that miss images, stands at the optimizer."""
-    names = [escape(row.labels[k]) for k in board.varying]
-    names[-1] += dagger if row.partial else ""
+    names = [markdown(row.labels[k]) for k in board.varying]
+    names[-1] += "†" if row.partial else ""
     return [*names, *([row.settings or ""] if board.shows_settings else [])]
 
 

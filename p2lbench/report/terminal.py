@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, as_text
+from p2lbench.report.columns import Column, packed, table
 from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
 from p2lbench.report.effects import effect_cells, effect_heads, effect_text
 from p2lbench.report.text import count, encodable, folded, plain, shorten
 
 _NAME_WIDTH = 26
 _HEADER_WIDTH = 10
-_GAP = 2  # between columns
 _NOTES = 12  # lines of notes before the rest is counted
-
-
-@dataclass(frozen=True)
-class _Column:
-    header: Text
-    cells: tuple[Text, ...]
-    left: bool = False
-
-    @property
-    def width(self) -> int:
-        lines = [
-            *self.header.plain.split("\n"),
-            *(part for c in self.cells for part in c.plain.split("\n")),
-        ]
-        return max(cell_len(line) for line in lines)
 
 
 class LeaderboardView:
@@ -53,46 +34,16 @@ class LeaderboardView:
         paint = _Paint(self.board, stars=console.color_system is None, encoding=options.encoding)
         yield from paint.title()
         yield Text()
-        for columns in _packed(paint.names(), paint.numbers(), options.max_width):
-            yield _table(columns)
+        for columns in packed(paint.names(), paint.numbers(), options.max_width):
+            yield table(columns)
             yield Text()
         more = [paint.effects()] if self.board.shows_effects else []
         more += [paint.diagnostics()] if self.board.shows_diagnostics else []
         for numbers in more:
-            for columns in _packed(paint.names()[:2], numbers, options.max_width):
-                yield _table(columns)
+            for columns in packed(paint.names()[:2], numbers, options.max_width):
+                yield table(columns)
                 yield Text()
         yield from (Padding(line, (0, 0, 0, 1)) for line in paint.footer())
-
-
-def _packed(names: list[_Column], numbers: list[_Column], width: int) -> Iterator[list[_Column]]:
-    """Splits the columns of numbers over as many tables as the width asks for."""
-    fixed = sum(column.width + _GAP for column in names)
-    page: list[_Column] = []
-    for column in numbers:
-        used = fixed + sum(c.width + _GAP for c in page)
-        if page and used + column.width + _GAP > width:
-            yield names + page
-            page = []
-        page.append(column)
-    yield names + page
-
-
-def _table(columns: list[_Column]) -> Table:
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1),
-        collapse_padding=True,
-        leading=1,
-    )
-    for column in columns:
-        justify: Literal["left", "right"] = "left" if column.left else "right"
-        table.add_column(column.header, justify=justify, no_wrap=True, vertical="top")
-    for cells in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*cells)
-    return table
 
 
 class _Paint:
@@ -116,37 +67,37 @@ class _Paint:
             fixed = [k for k in range(len(AXES)) if k not in self.board.varying]
             yield self._text(" · ".join(f"{AXES[k]} {rows[0].labels[k]}" for k in fixed), "dim")
 
-    def names(self) -> list[_Column]:
+    def names(self) -> list[Column]:
         rows = self.board.rows
         kinds = "\n".join(self._kind(kind) for kind in STATISTICS)
         ranks = tuple(self._text("" if row.rank is None else str(row.rank)) for row in rows)
         return [
-            _Column(Text("#"), ranks),
-            _Column(Text("method"), tuple(self._name(row) for row in rows), left=True),
-            _Column(Text(), tuple(Text(kinds, "dim") for _ in rows), left=True),
+            Column(Text("#"), ranks),
+            Column(Text("method"), tuple(self._name(row) for row in rows), left=True),
+            Column(Text(), tuple(Text(kinds, "dim") for _ in rows), left=True),
         ]
 
-    def numbers(self) -> list[_Column]:
+    def numbers(self) -> list[Column]:
         rows = self.board.rows
         return [
             *(self._metric(m) for m in self.board.metrics if self._has_values(m)),
-            _Column(Text("passes"), tuple(self._passes(row) for row in rows)),
-            _Column(Text("seconds"), tuple(self._spent(row.seconds, ",.1f") for row in rows)),
+            Column(Text("passes"), tuple(self._passes(row) for row in rows)),
+            Column(Text("seconds"), tuple(self._spent(row.seconds, ",.1f") for row in rows)),
         ]
 
-    def diagnostics(self) -> list[_Column]:
+    def diagnostics(self) -> list[Column]:
         """Of the selected candidates."""
         columns = []
         for name in self.board.diagnostics:
             cells = (self._text(shown(row, name)) for row in self.board.rows)
-            columns.append(_Column(Text(DIAGNOSTIC_HEADS[name], "bold"), tuple(cells)))
+            columns.append(Column(Text(DIAGNOSTIC_HEADS[name], "bold"), tuple(cells)))
         return columns
 
-    def effects(self) -> list[_Column]:
+    def effects(self) -> list[Column]:
         """Against the baseline."""
         rows = [effect_cells(self.board, row) for row in self.board.rows]
         return [
-            _Column(Text(head, "bold"), tuple(self._effect(text) for text in cells))
+            Column(Text(head, "bold"), tuple(self._effect(text) for text in cells))
             for head, *cells in zip(effect_heads(self.board), *rows, strict=True)
         ]
 
@@ -188,7 +139,7 @@ class _Paint:
         """The notes say why a metric has none."""
         return any(row.value("selected", metric.name) is not None for row in self.board.rows)
 
-    def _metric(self, metric: Metric) -> _Column:
+    def _metric(self, metric: Metric) -> Column:
         digits = self.board.digits(metric.name)
         places = {kind: self.board.places(kind, metric.name) for kind in STATISTICS}
         cells = []
@@ -197,7 +148,7 @@ class _Paint:
             lines = [self._number(v, digits, places[kind].get(k)) for kind, v in values.items()]
             cells.append(Text("\n").join(lines))
         style = "bold cyan" if metric.name == self.board.ranked_on else "bold"
-        return _Column(Text(self._header(metric), style), tuple(cells))
+        return Column(Text(self._header(metric), style), tuple(cells))
 
     def _number(self, value: float | None, digits: int, place: int | None) -> Text:
         star = "" if not self.stars else "*" if place == 1 else " "

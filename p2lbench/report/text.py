@@ -7,22 +7,6 @@ import unicodedata
 from collections.abc import Callable
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)", re.DOTALL)
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "%": r"\%",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-}
 _JOINTS = " -_+:/·,"
 _ASCII = {"↓": "v", "↑": "^", "·": "|", "—": "-", "†": "+", "•": "-", "…": "..."}
 
@@ -68,13 +52,6 @@ def encodable(text: str, encoding: str) -> str:
         text = "".join(_ASCII.get(char, char) for char in text)
         return text.encode(encoding, "backslashreplace").decode(encoding)
     return text
-
-
-def latex(text: str) -> str:
-    """As LaTeX text; at the start of a table's line too, where [ and * mean something."""
-    text = plain(text)
-    escaped = "".join(_LATEX.get(char, char) for char in text)
-    return "{}" + escaped if text.startswith(("[", "*")) else escaped
 
 
 def markdown(text: str) -> str:

@@ -21,7 +21,8 @@ class Transform(ABC):
 
     The runner sets `fill`, the generator's value of what lies outside its images, and `truth`, the
     transforms and their phi that the suite tells of the image, in order; `needs_truth` refuses
-    suites with an image of which it tells none.
+    suites with an image of which it tells none. `cites`: the works to cite, BibTeX entries or keys
+    of references.bib.
     """
 
     dim: int
@@ -29,6 +30,7 @@ class Transform(ABC):
     limits: tuple[tuple[float, float], ...] | None = None
     needs_truth: bool = False
     fill: float = 0.0
+    cites: tuple[str, ...] = ()
     truth: Sequence[tuple[Transform, Sequence[float]]] = ()
 
     @property

@@ -53,18 +53,3 @@ def test_markdown(board: Leaderboard) -> None:
     assert "| 1 | l1 | adam | mean | **0.350** |" in text
     assert r"=\[bold\]\$x\_1\$\[/bold\] \| &lt;b&gt;&amp;% 漢" in text
     assert "adam† |" in text
-
-
-def test_latex(board: Leaderboard) -> None:
-    text = render(board, "latex")
-    body = [line for line in text.splitlines() if not line.startswith("%")]
-    assert body[0] == r"\begin{tabular}{llrrrrrrrr}"
-    assert r"\multicolumn{4}{c}{Average of 4} & \multicolumn{4}{c}{Best of 4} \\" in body[2]
-    assert body[3] == r"\cmidrule(lr){3-6} \cmidrule(lr){7-10}"
-    rows = [line for line in body[4:] if line.endswith(r"\\")]
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {9}
-    assert r"\textbf{0.350}" in rows[1]
-    assert r"\underline{0.438}" in rows[2]
-    assert r"=[bold]\$x\_1\$[/bold] \textbar{} \textless{}b\textgreater{}\&\% 漢" in rows[2]
-    assert r"adam$^\dagger$ & 0.525" in rows[3]
-    assert r"psnr $\uparrow$" in rows[0]

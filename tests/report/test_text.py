@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2lbench.report.text import count, csv_cell, encodable, folded, latex, markdown, plain, shorten
+from p2lbench.report.text import count, csv_cell, encodable, folded, markdown, plain, shorten
 
 anything = st.text(st.characters())
 
@@ -41,15 +41,6 @@ def test_escapes(text: str, expected: str) -> None:
 @given(text=anything, length=st.integers(1, 20))
 def test_shorten(text: str, length: int) -> None:
     assert len(shorten(text, length)) <= length
-
-
-@given(text=anything)
-def test_latex_has_no_active_character_left(text: str) -> None:
-    found = latex(text)
-    commands = r"\\(textbackslash|textasciitilde|textasciicircum|textless|textgreater|textbar"
-    rest = re.sub(commands + r"|textquotedbl)\{\}|\\[{}$&%#_]", "", found)
-    assert not set(rest.removeprefix("{}")) & set("\\{}$&%#_~^")
-    assert not found.startswith(("[", "*"))
 
 
 @given(text=anything)

@@ -28,6 +28,7 @@ class BigGAN(Generator):
 
     conditional = True
     variable_names = ("z", "c")
+    cites: tuple[str, ...] = ("brock2019large",)
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class BigGANFashionMNIST(BigGAN):
     fill = -1.0
     object_stats = ObjectStats((0.5, 0.5), (0.875, 0.844))  # p2lbench measure-objects biggan-fmnist
     weights = ("biggan-fmnist",)
+    cites = (*BigGAN.cites, "xiao2017fashion")
     default_loss = {"l1": 1.0, "percep-fmnist": 10.0}  # noqa: RUF012 (never changed)
     default_metrics = ("percep-fmnist", "percep-fmnist-heldout")
 

@@ -36,6 +36,7 @@ class StyleGAN2(Generator):
     """
 
     default_loss = {"l1": 1.0}  # noqa: RUF012 (never changed)
+    cites = ("karras2020analyzing", "karras2020training")
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ class Nevergrad(AskTell):
 
     tunable: ClassVar = {"sigma": SIGMAS}
     source = "Rapin and Teytaud 2018; the paper, figure 14"
+    cites = ("rapin2018nevergrad",)
     cost = "population per step, N where it takes one point at a time"
 
     def __init__(
