@@ -40,9 +40,6 @@ class Follower(Watch, Protocol):
     def cell_done(self, record: Record, cached: bool = False) -> None:
         """A cell has its record."""
 
-    def warn(self, message: str) -> None:
-        """Something the user should know, though the run goes on."""
-
 
 @dataclass(frozen=True)
 class Outcome:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from p2lbench.executors.base import Executor
     from p2lbench.plan import Plan
     from p2lbench.plugins import Plugins
+    from p2lbench.registry import Registry
     from p2lbench.runner import Outcome
     from p2lbench.suite import Suite
 
@@ -33,13 +34,19 @@ class ExecutorName(StrEnum):
 
     inline = "inline"
     processes = "processes"
+    dask = "dask"
 
 
 RESULTS = Annotated[
     Path, typer.Option("--results", metavar="DIR", help="The parent of the suite's folder.")
 ]
 EXECUTOR = Annotated[
-    ExecutorName, typer.Option("--executor", help="In worker processes, or in this one.")
+    ExecutorName,
+    typer.Option("--executor", help="In worker processes, in this one, or on a dask cluster."),
+]
+SCHEDULER = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="Of the dask cluster to use."),
 ]
 WORKERS = Annotated[
     int | None, typer.Option("--workers", min=1, help="How many; default: as cores allow.")
@@ -54,6 +61,7 @@ def run(
     results: RESULTS = Path("results"),
     executor: EXECUTOR = ExecutorName.processes,
     workers: WORKERS = None,
+    scheduler: SCHEDULER = None,
     device: DEVICE = "auto",
     plugin: PLUGIN = None,
     overrides: SET = None,
@@ -70,8 +78,8 @@ def run(
     # Standard output is for the result: whatever a plugin prints is a log.
     with logs_only():
         checked, plugins = load(suite, plugin or (), overrides or ())
-        planned = plan(checked, plugins, chosen_device(device))
-        chosen = chosen_executor(executor, workers, planned)
+        planned = plan(checked, plugins, chosen_device(device, scheduler))
+        chosen = chosen_executor(executor, workers, scheduler, planned, plugins.registry)
         if checked.images and checked.tune_images:
             log().print(Text(left_out(checked)), soft_wrap=True)
         again = f"p2lbench run {suite} --results {results}"
@@ -84,8 +92,8 @@ def run(
     raise typer.Exit(0 if outcome.clean else 1)
 
 
-def chosen_device(asked: str) -> str:
-    """The device that `--device` means.
+def chosen_device(asked: str, scheduler: str | None = None) -> str:
+    """The device that `--device` means; on a cluster's workers, if there is a scheduler.
 
     Raises:
         UserError: no such device, or it is not here.
@@ -97,6 +105,13 @@ def chosen_device(asked: str) -> str:
     kind, _, index = asked.partition(":")
     if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
         raise UserError(f"--device: expected auto, cpu, cuda or cuda:N, got '{asked}'")
+    if scheduler is not None and index:
+        raise UserError(
+            f"--device: expected cuda, got {asked}: which GPU is up to each worker of the cluster "
+            "(CUDA_VISIBLE_DEVICES)"
+        )
+    if scheduler is not None:
+        return kind
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
         raise UserError(
             f"--device: {asked} is not there ({torch.cuda.device_count()} CUDA devices); use cpu"
@@ -113,15 +128,45 @@ def left_out(suite: Suite) -> str:
     return f"{images} {are} for tuning only (split: tune): not run; p2lbench tune uses them"
 
 
-def chosen_executor(name: ExecutorName, workers: int | None, planned: Plan) -> Executor:
-    """What `--executor` and `--workers` mean for a plan."""
-    from p2lbench.executors import Inline, Processes
+def chosen_executor(
+    name: ExecutorName,
+    workers: int | None,
+    scheduler: str | None,
+    planned: Plan,
+    registry: Registry,
+) -> Executor:
+    """What `--executor`, `--workers` and `--scheduler` mean for a plan.
+
+    Raises:
+        UserError: they do not go together, or the cluster cannot be used.
+    """
+    from p2lbench.executors import Dask, Inline, Processes
+    from p2lbench.executors.cluster import distributed
 
     suite = planned.suite
+    if scheduler is not None:
+        _check_scheduler(name, workers, scheduler)
     if name is ExecutorName.inline:
         return Inline(planned.device, suite.plugin_files)
-    count = workers or max(1, cores() // suite.threads)
-    return Processes(planned.device, min(count, max(1, len(planned))), suite.plugin_files)
+    count = min(workers or max(1, cores() // suite.threads), max(1, len(planned)))
+    if name is ExecutorName.processes:
+        return Processes(planned.device, count, suite.plugin_files)
+    distributed()
+    return Dask(planned.device, registry, suite.plugin_files, scheduler=scheduler, workers=count)
+
+
+def _check_scheduler(name: ExecutorName, workers: int | None, scheduler: str) -> None:
+    from p2lbench.executors.cluster import checked_address, connected
+
+    if name is not ExecutorName.dask:
+        raise UserError(f"--scheduler is of --executor dask, not of {name.value}")
+    if workers is not None:
+        raise UserError(
+            "--workers: with --scheduler, workers are started beside it ('dask worker'), not here"
+        )
+    checked_address(scheduler)
+    with connected(scheduler):
+        pass
 
 
 def followed(

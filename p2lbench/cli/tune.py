@@ -17,6 +17,7 @@ from p2lbench.cli.run import (
     DEVICE,
     EXECUTOR,
     RESULTS,
+    SCHEDULER,
     SET,
     SUITE,
     WORKERS,
@@ -52,6 +53,7 @@ def tune(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is tried.")] = 0,
     executor: EXECUTOR = ExecutorName.processes,
     workers: WORKERS = None,
+    scheduler: SCHEDULER = None,
     device: DEVICE = "auto",
     plugin: PLUGIN = None,
     overrides: SET = None,
@@ -73,8 +75,8 @@ def tune(
             only=optimizer or (),
             output=output,
         )
-        planned = plan(job.trials, plugins, chosen_device(device))
-        chosen = chosen_executor(executor, workers, planned)
+        planned = plan(job.trials, plugins, chosen_device(device, scheduler))
+        chosen = chosen_executor(executor, workers, scheduler, planned, plugins.registry)
         for line in _announced(job, planned):
             log().print(Text(line), soft_wrap=True)
         outcome = followed(planned, plugins, chosen, results, _again())

@@ -1,9 +1,10 @@
-"""Where cells run: in this process, or in warm worker processes that can be killed."""
+"""Where cells run: in this process, in warm processes that can be killed, or on a cluster."""
 
 from __future__ import annotations
 
 from p2lbench.executors.base import Executor, Watch
+from p2lbench.executors.dask import Dask
 from p2lbench.executors.inline import Inline
 from p2lbench.executors.processes import Processes
 
-__all__ = ["Executor", "Inline", "Processes", "Watch"]
+__all__ = ["Dask", "Executor", "Inline", "Processes", "Watch"]

@@ -18,6 +18,9 @@ class Watch(Protocol):
     def cell_progress(self, cell: Cell, passes: int, best: float) -> None:
         """Passes spent and the best objective so far."""
 
+    def warn(self, message: str) -> None:
+        """Something the user should know, though the run goes on."""
+
 
 class Executor(Protocol):
     """Runs tasks, and yields one record for each, in any order."""
