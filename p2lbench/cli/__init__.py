@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from p2lbench import __version__
-from p2lbench.cli import doctor, lists, objects, plugins, results, run, tune, weights
+from p2lbench.cli import doctor, lists, objects, plugins, report, results, run, tune, weights
 from p2lbench.cli.common import STATE, complain
 from p2lbench.errors import P2LBenchError
 
@@ -27,6 +27,7 @@ app.command("run")(run.run)
 app.command("validate")(run.validate)
 app.command("tune")(tune.tune)
 app.command("leaderboard")(results.leaderboard)
+app.command("report")(report.report)
 app.command("list")(lists.list_)
 app.command("measure-objects")(objects.measure_objects)
 app.command("doctor")(doctor.doctor)
