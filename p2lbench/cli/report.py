@@ -31,7 +31,7 @@ def report(
     target = folder / "report.html" if output is None else output
     with Store.open_read(folder) as store, _progress() as say:
         writing.check(target)
-        text = page.render(store, lambda name: None, say)
+        text = page.render(store, say)
         writing.write(target, text)
     size = target.stat().st_size
     if as_json:

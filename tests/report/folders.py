@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image as Pillow
 
+from p2lbench.images import pixel_digest
 from p2lbench.leaderboard import Metric, SuiteInfo
+from p2lbench.plan import Image
 from p2lbench.record import Record, Trace
 from p2lbench.store import PlanRow, Store
 
@@ -49,11 +51,25 @@ class Made:
             for row in plan:
                 if (row.row[4], row.image) not in self.unrun:
                     store.put(self._record(row))
+            self._keep(store)
             store.set_metrics([vars(metric) for metric in self.metrics])
             store.set_header(self._suite().plain())
             store.write_suite(self.text.encode())
             store.write_environment({"p2lbench": "0", "packages": {"torch": "2"}, "plugins": []})
         return folder
+
+    def _keep(self, store: Store) -> None:
+        """Targets in a grey each, half of every second one masked."""
+        kept = []
+        for k, name in enumerate(self.images):
+            pixels = np.full((*self.size, 3), 40 + k, np.uint8)
+            mask = np.zeros(self.size, np.float32)
+            mask[:, : self.size[1] // 2] = 1
+            digest, masked = pixel_digest(pixels), pixel_digest(mask) if k % 2 else None
+            image = Image(name, Path(), digest, f"class {k}", mask_digest=masked)
+            store.put_image(image, pixels, mask if masked else None)
+            kept.append(image)
+        store.set_images(kept)
 
     def _suite(self) -> SuiteInfo:
         uncoupled = tuple(
@@ -111,7 +127,7 @@ class Made:
         tiles = np.broadcast_to(shades * ramp, (height, self.candidates, width, 3))
         out = io.BytesIO()
         pixels = tiles.reshape(height, self.candidates * width, 3).astype(np.uint8)
-        Image.fromarray(pixels).save(out, "PNG")
+        Pillow.fromarray(pixels).save(out, "PNG")
         return out.getvalue()
 
 
@@ -131,7 +147,9 @@ def hostile() -> Made:
 
 def many() -> Made:
     """As large as suites become that people read: 60 rows, 30 images, some of it missing."""
-    names = [f"{kind}-{k}" for kind in ("adam", "cma", "basincma", "nevergrad:DE") for k in range(5)]
+    names = [
+        f"{kind}-{k}" for kind in ("adam", "cma", "basincma", "nevergrad:DE") for k in range(5)
+    ]
     images = [f"photo-{k:02d}" for k in range(30)]
     broken = {(names[7], images[3]): ("failed", "RuntimeError: CUDA out of memory")}
     broken |= {(names[19], image): ("timeout", "longer than 60 s") for image in images[:6]}

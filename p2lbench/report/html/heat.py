@@ -77,7 +77,9 @@ def _column(board: Leaderboard, values: Sequence[float], why: Sequence[str]) -> 
             tiles.append(Tile("–", None, why=reason or "no value"))
             continue
         text = as_text(value, digits)
-        tiles.append(Tile(text, round(SHADES * span(sign * value)), row.comparable and text == best))
+        tiles.append(
+            Tile(text, round(SHADES * span(sign * value)), row.comparable and text == best)
+        )
     return tiles
 
 

@@ -22,7 +22,6 @@ GENERATOR = "p2lbench report"
 
 def render(
     store: Store,
-    photos: pictures.Photos,
     say: Callable[[str], None] = lambda text: None,
     limit: int = pictures.LIMIT,
 ) -> str:
@@ -33,7 +32,7 @@ def render(
     say("reading the leaderboard")
     board = load(store)
     found = cells.collect(store, board, say)
-    gallery = pictures.Painter(store, board, found, limit).paint(photos, say)
+    gallery = pictures.Painter(store, board, found, limit).paint(say)
     say("drawing")
     drawn = figures(Source(board, found))
     parts = [scripts.code(scripts.plotly())] if drawn else []

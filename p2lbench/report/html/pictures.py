@@ -10,7 +10,7 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -30,20 +30,6 @@ LIMIT = 25_000_000  # characters of data addresses
 LOSSLESS = 128  # pixels; larger ones are compressed with loss
 _QUALITY = 88
 _EVERY = 50  # cells between two words about the progress
-
-
-class Photo(Protocol):
-    """A suite's image: `pixels` (H, W, 3) uint8, `mask` (H, W) in [0, 1], its class."""
-
-    @property
-    def pixels(self) -> Pixels: ...
-    @property
-    def mask(self) -> Share | None: ...
-    @property
-    def class_name(self) -> str | None: ...
-
-
-Photos = Callable[[str], Photo | None]
 
 
 @dataclass
@@ -96,24 +82,28 @@ class Painter:
         images = {name: k for k, name in enumerate(found.images)}
         ok = [cell for cell in found.cells if cell.status == "ok"]
         self.order = sorted(ok, key=lambda cell: (cell.repeat, images[cell.image], cell.row))
+        self.images = store.images()
+        self.lost: list[str] = []  # images whose target is damaged
         self.gallery = Gallery()
 
-    def paint(self, photos: Photos, say: Callable[[str], None]) -> Gallery:
+    def paint(self, say: Callable[[str], None]) -> Gallery:
         """Raises: StoreError if the folder cannot be read; a damaged picture is left out."""
-        broken = self._selected(photos, say)
+        broken = self._selected(say)
         whole = self._candidates(say)
         made, planned = len(self.gallery.cells), len(self.order)
-        out = self.gallery.left_out
+        out, why = self.gallery.left_out, f" (pictures end at {self.limit / 1e6:.0f} MB)"
         if broken:
             out.append(f"{count(broken, 'cell')} whose file of images is missing or was changed")
+        if self.lost:
+            out.append(f"{count(len(self.lost), 'target')} whose file is missing or was changed")
         if made + broken < planned:
-            out.append(f"the pictures of {planned - made - broken:,} of {planned:,} cells")
+            out.append(f"the pictures of {planned - made - broken:,} of {planned:,} cells{why}")
         if whole < made:
             rest = f"{made - whole:,} of {made:,} cells"
-            out.append(f"the candidates that were not selected, in {rest}")
+            out.append(f"the candidates that were not selected, in {rest}{why}")
         return self.gallery
 
-    def _selected(self, photos: Photos, say: Callable[[str], None]) -> int:
+    def _selected(self, say: Callable[[str], None]) -> int:
         """The selected candidates and their targets; how many cells' files are damaged."""
         broken = 0
         for number, cell in enumerate(self.order):
@@ -128,7 +118,7 @@ class Painter:
             if shown is None:
                 broken += 1
                 continue
-            self._target(cell.image, shown.size, photos)
+            self._target(cell.image, shown.size)
             self._add(shown.pictures[shown.selected])
             self.gallery.cells.append(shown)
         return broken
@@ -170,20 +160,22 @@ class Painter:
     def _read(self, cell: Cell) -> tuple[Record | None, bytes]:
         return self.store.get(cell.id, files=False), self.store.file("images", cell.id)
 
-    def _target(self, image: str, size: tuple[int, int], photos: Photos) -> None:
+    def _target(self, name: str, size: tuple[int, int]) -> None:
+        """What the optimizers were given, in the size of their images."""
         key = "x".join(map(str, size))
-        if key in self.gallery.targets.setdefault(image, {}):
+        image, targets = self.images.get(name), self.gallery.targets.setdefault(name, {})
+        if image is None or key in targets or name in self.lost:
             return
-        photo = photos(image)
-        if photo is None:
+        if image.class_name is not None:
+            self.gallery.classes[name] = plain(str(image.class_name))
+        try:
+            pixels, mask = image.pixels, image.mask
+        except StoreError:
+            self.lost.append(name)
             return
-        picture = address(fit(photo.pixels, size))
-        self.gallery.targets[image][key] = self._add(picture)
-        if photo.mask is not None:
-            shade = veil(fit(photo.mask, size))
-            self.gallery.masks.setdefault(image, {})[key] = self._add(shade)
-        if photo.class_name is not None:
-            self.gallery.classes[image] = plain(photo.class_name)
+        targets[key] = self._add(address(fit(pixels, size)))
+        if mask is not None:
+            self.gallery.masks.setdefault(name, {})[key] = self._add(veil(fit(mask, size)))
 
     def _add(self, picture: str | None) -> str:
         self.gallery.used += len(picture or "")

@@ -17,21 +17,25 @@ def check(path: Path) -> None:
 
     Raises: UserError: a folder, no folder to write into, or a file that is no report.
     """
+    try:
+        _inspect(path)
+        _probe(path)
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from error
+
+
+def _inspect(path: Path) -> None:
     if path.is_dir():
         raise UserError(
             f"{path}: this is a folder; expected a file, such as {path / 'report.html'}"
         )
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}; make it first")
-    try:
-        if path.exists() and not _ours(path):
-            raise UserError(
-                f"{path}: exists and is not a report of p2lbench; nothing was changed. Give "
-                "another file with -o, or remove it"
-            )
-        _probe(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    if path.exists() and not _ours(path):
+        raise UserError(
+            f"{path}: exists and is not a report of p2lbench; nothing was changed. Give "
+            "another file with -o, or remove it"
+        )
 
 
 def write(path: Path, text: str) -> None:
@@ -66,6 +70,6 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name[:100]}.{os.getpid()}.tmp")
 
 
-def _unwritable(path: Path, error: OSError) -> UserError:
-    why = error.strerror or str(error)
+def _unwritable(path: Path, error: OSError | ValueError) -> UserError:
+    why = getattr(error, "strerror", None) or str(error)
     return UserError(f"{path}: cannot be written ({why}). Give another file with -o")
