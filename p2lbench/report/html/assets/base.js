@@ -26,6 +26,8 @@ const report = (() => {
     return found;
   };
 
+  document.querySelectorAll(".scriptless").forEach((said) => said.remove());
+
   const themes = ["system", "light", "dark"];
   const button = document.getElementById("theme");
   const remembered = () => {

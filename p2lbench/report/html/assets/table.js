@@ -89,6 +89,12 @@
   for (const one of filters) {
     const boxes = [...one.querySelectorAll("input")];
     one.addEventListener("change", filter);
+    one.addEventListener("toggle", () => {
+      const choices = one.querySelector(".choices");
+      choices.style.left = "";
+      const over = choices.getBoundingClientRect().right - document.documentElement.clientWidth + 12;
+      if (over > 0) choices.style.left = `${-over}px`;
+    });
     for (const [name, checked] of [["all", true], ["none", false]]) {
       one.querySelector(`.${name}`).addEventListener("click", () => {
         boxes.forEach((box) => { box.checked = checked; });

@@ -32,7 +32,7 @@
     fill(at("pick-method"), rows().map((row) => [row, methods[row]]), state.row);
     const repeats = cellsOf(state.row).map((cell) => cell.repeat).sort((a, b) => a - b);
     fill(at("pick-repeat"), repeats.map((repeat) => [repeat, repeat + 1]), state.repeat);
-    at("repeat-label").hidden = repeats.length < 2;
+    at("repeat-picker").hidden = repeats.length < 2;
   };
 
   const titled = (image) => (image.class ? `${image.name} (${image.class})` : image.name);
