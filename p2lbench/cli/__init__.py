@@ -16,6 +16,7 @@ from p2lbench.cli import (
     lists,
     objects,
     plugins,
+    report,
     results,
     run,
     targets,
@@ -40,6 +41,7 @@ app.command("validate")(run.validate)
 app.command("tune")(tune.tune)
 app.command("targets")(targets.targets)
 app.command("leaderboard")(results.leaderboard)
+app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("cite")(cite.cite)
 app.command("list")(lists.list_)

@@ -1,4 +1,4 @@
-"""Convergence curves: the best objective so far against the passes spent."""
+"""Convergence curves: the best objective so far against the passes, or the seconds, spent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 Traces = Mapping[str, Sequence[Trace]]  # image → one trace per repeat
+Spent = Literal["passes", "seconds"]
 
 # Okabe and Ito, "Color Universal Design" (2008), the yellow left out: too faint on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -30,13 +31,13 @@ _POINTS = 400
 
 @dataclass(frozen=True)
 class Curve:
-    """One method: `passes`, `mean` over candidates and `best` of them, all (points,).
+    """One method: passes or seconds `spent`, `mean` over candidates and `best` of them, (points,).
 
     Averaged over repeats, then images: geometrically where all values are positive.
     """
 
     label: str
-    passes: Array
+    spent: Array
     mean: Array
     best: Array
 
@@ -50,16 +51,16 @@ class Panel:
     geometric: bool
 
 
-def panel(title: str, methods: Mapping[str, Traces]) -> Panel:
+def panel(title: str, methods: Mapping[str, Traces], over: Spent = "passes") -> Panel:
     """Averages each method's traces; methods without any are left out."""
-    stacks = {label: _stack(traces) for label, traces in methods.items()}
+    stacks = {label: _stack(traces, over) for label, traces in methods.items()}
     found = {label: stack for label, stack in stacks.items() if stack is not None}
     geometric = all(
         np.nanmin(values, initial=np.inf) > 0 for _, *both in found.values() for values in both
     )
     curves = [
-        Curve(label, passes, _over_images(mean, geometric), _over_images(best, geometric))
-        for label, (passes, mean, best) in found.items()
+        Curve(label, spent, _over_images(mean, geometric), _over_images(best, geometric))
+        for label, (spent, mean, best) in found.items()
     ]
     return Panel(title, tuple(curves), geometric)
 
@@ -128,11 +129,11 @@ def _draw_curve(axes: Axes, curve: Curve, k: int) -> Line2D:
         "linestyle": _DASHES[k // len(_COLOURS) % len(_DASHES)],
         "drawstyle": "steps-post",
     }
-    axes.plot(curve.passes, curve.best, alpha=0.4, linewidth=1.0, **style)
-    (line,) = axes.plot(curve.passes, curve.mean, linewidth=1.8, **style)
-    axes.plot(curve.passes[-1:], curve.mean[-1:], "o", markersize=5, color=style["color"])
+    axes.plot(curve.spent, curve.best, alpha=0.4, linewidth=1.0, **style)
+    (line,) = axes.plot(curve.spent, curve.mean, linewidth=1.8, **style)
+    axes.plot(curve.spent[-1:], curve.mean[-1:], "o", markersize=5, color=style["color"])
     axes.plot(
-        curve.passes[-1:], curve.best[-1:], "o", markersize=3.5, color=style["color"], alpha=0.4
+        curve.spent[-1:], curve.best[-1:], "o", markersize=3.5, color=style["color"], alpha=0.4
     )
     return line
 
@@ -151,32 +152,32 @@ def _plain_ticks(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _stack(traces: Traces) -> tuple[Array, Array, Array] | None:
-    """Passes (points,) and the mean and the best of the candidates, each (images, points)."""
+def _stack(traces: Traces, over: Spent) -> tuple[Array, Array, Array] | None:
+    """What was spent (points,); the mean and the best of the candidates, (images, points)."""
     kept = [[trace for trace in repeats if trace.passes] for repeats in traces.values()]
     kept = [repeats for repeats in kept if repeats]
     if not kept:
         return None
-    passes = _grid(np.unique([p for repeats in kept for trace in repeats for p in trace.passes]))
-    both = [np.mean([_sampled(trace, passes) for trace in repeats], axis=0) for repeats in kept]
+    spent = _grid(np.unique([x for found in kept for one in found for x in getattr(one, over)]))
+    both = [np.mean([_sampled(trace, spent, over) for trace in found], axis=0) for found in kept]
     mean, best = np.stack(both, axis=1)
     started = np.isfinite(mean).all(axis=0)
     if not started.any():
         return None
-    return passes[started], mean[:, started], best[:, started]
+    return spent[started], mean[:, started], best[:, started]
 
 
-def _grid(passes: np.ndarray[Any, Any]) -> Array:
-    if len(passes) > _POINTS:
-        passes = passes[np.unique(np.linspace(0, len(passes) - 1, _POINTS).astype(int))]
-    return passes.astype(np.float64)
+def _grid(spent: np.ndarray[Any, Any]) -> Array:
+    if len(spent) > _POINTS:
+        spent = spent[np.unique(np.linspace(0, len(spent) - 1, _POINTS).astype(int))]
+    return spent.astype(np.float64)
 
 
-def _sampled(trace: Trace, passes: Array) -> Array:
-    """(2, points): mean and best of the candidates as they stood after so many passes."""
+def _sampled(trace: Trace, spent: Array, over: Spent) -> Array:
+    """(2, points): mean and best of the candidates as they stood after so much was spent."""
     values = np.array(trace.best, dtype=np.float64)
     table = np.stack([values.mean(axis=1), np.fmin.reduce(values, axis=1)])
-    at = np.searchsorted(np.array(trace.passes), passes, side="right") - 1
+    at = np.searchsorted(np.array(getattr(trace, over)), spent, side="right") - 1
     return np.where(at < 0, np.nan, table[:, np.maximum(at, 0)])
 
 

@@ -107,7 +107,7 @@ def test_geometric_mean_over_images_of_the_mean_over_candidates() -> None:
     one = trace({2: (8.0, 4.0), 8: (2.0, 4.0)})
     two = trace({4: (1.0, 2.0)})
     (curve,) = curves.panel("p", {"m": {"a": [one], "b": [two]}}).curves
-    assert curve.passes.tolist() == [4, 8]  # from where every image has a value
+    assert curve.spent.tolist() == [4, 8]  # from where every image has a value
     assert curve.mean == pytest.approx(np.sqrt([6.0 * 1.5, 3.0 * 1.5]))
     assert curve.best == pytest.approx(np.sqrt([4.0 * 1.0, 2.0 * 1.0]))
 
@@ -122,7 +122,7 @@ def test_a_candidate_that_has_not_begun_delays_the_mean() -> None:
     nan = float("nan")
     late = trace({1: (1.0, nan), 2: (1.0, 3.0)})
     (curve,) = curves.panel("p", {"m": {"a": [late]}}).curves
-    assert curve.passes.tolist() == [2]
+    assert curve.spent.tolist() == [2]
     assert curves.panel("p", {"m": {"a": [trace({1: (nan,)})], "b": [Trace()]}}).curves == ()
 
 
@@ -149,11 +149,11 @@ def test_curves_never_rise(traces: list[list[tuple[int, float]]]) -> None:
         images[str(k)] = [found]
     (curve,) = curves.panel("p", {"m": images}).curves
     assert (np.diff(curve.mean) <= 1e-9 * curve.mean[:-1]).all()
-    assert curve.passes[-1] == max(t[0].passes[-1] for t in images.values())
+    assert curve.spent[-1] == max(t[0].passes[-1] for t in images.values())
 
 
 def test_more_points_than_a_figure_can_show() -> None:
     long = Trace(tuple(range(1, 5001)), (0.0,) * 5000, tuple((1.0 / k,) for k in range(1, 5001)))
     (curve,) = curves.panel("p", {"m": {"a": [long]}}).curves
-    assert len(curve.passes) <= 400
-    assert curve.passes[[0, -1]].tolist() == [1, 5000]
+    assert len(curve.spent) <= 400
+    assert curve.spent[[0, -1]].tolist() == [1, 5000]

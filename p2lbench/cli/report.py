@@ -1,0 +1,65 @@
+"""`p2lbench report`: a results folder as one HTML file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from p2lbench.cli.common import JSON, emit, log, out
+
+_PATIENCE = 2.0  # seconds before, and between, words about the progress
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A suite's results folder.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Default: report.html in the folder."),
+    ] = None,
+    as_json: JSON = False,
+) -> None:
+    """Write a results folder's report: one HTML file that needs nothing else."""
+    from p2lbench.report.html import page, writing
+    from p2lbench.store import Store
+
+    target = folder / "report.html" if output is None else output
+    with Store.open_read(folder) as store, _progress() as say:
+        writing.check(target)
+        text = page.render(store, say)
+        writing.write(target, text)
+    size = target.stat().st_size
+    if as_json:
+        emit({"report": str(target), "bytes": size})
+        return
+    out().print(Text(f"{target} ({size / 1e6:.1f} MB)"), soft_wrap=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Tells on stderr what is done, once it takes longer than a moment."""
+    console, began = log(), time.monotonic()
+    status = console.status("")
+    spoken = began
+
+    def say(text: str) -> None:
+        nonlocal spoken
+        now = time.monotonic()
+        if now - spoken < _PATIENCE and not (console.is_terminal and now - began >= _PATIENCE):
+            return
+        spoken = now
+        if console.is_terminal:
+            status.update(Text(f"{text} …"))
+            status.start()
+        else:
+            console.print(Text(text))
+
+    try:
+        yield say
+    finally:
+        status.stop()

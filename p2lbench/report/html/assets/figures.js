@@ -1,0 +1,178 @@
+"use strict";
+/* Charts, drawn from the same description in light and dark, and again when that changes. */
+(() => {
+  const { element, colour } = report;
+  const COLOURS = 7;
+  const DASHES = ["solid", "dash", "dot"];
+  const STROKES = ["", "6 3", "2 2"];
+  const AT_FIRST = 14; // rows that a chart shows until others are asked for
+
+  const style = (row) => ({ colour: `c${row % COLOURS}`, dash: Math.floor(row / COLOURS) % DASHES.length });
+  const wrapped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+  const trace = (series, palette, labelled, middle) => {
+    const { colour: name, dash } = series.row === null ? { colour: "muted", dash: 2 } : style(series.row);
+    const ink = palette[name];
+    const method = series.row === null ? "" : report.data.methods[series.row];
+    const points = series.kind === "points";
+    const texts = series.texts.length ? series.texts.map(wrapped) : null;
+    return {
+      x: series.x,
+      y: series.y,
+      type: "scatter",
+      mode: points ? (labelled ? "markers+text" : "markers") : series.kind === "line" && !series.faint ? "lines+markers" : "lines",
+      name: wrapped(method),
+      text: points ? series.x.map(() => `  ${wrapped(series.label)}  `) : undefined,
+      textposition: series.x[0] > middle ? "middle left" : "middle right",
+      cliponaxis: false,
+      textfont: { color: palette.ink, size: 12 },
+      hovertext: texts ?? undefined,
+      hoverinfo: series.row === null ? "skip" : undefined,
+      hovertemplate: series.row === null ? undefined
+        : texts ? "%{hovertext}<extra></extra>"
+          : `${wrapped(method)}${series.faint ? ", best" : ""}<br>%{y:.4g} after %{x:,.4~g}<extra></extra>`,
+      opacity: series.faint ? 0.5 : 1,
+      line: { color: ink, dash: DASHES[dash], width: series.faint ? 1.2 : 2.2, shape: series.kind === "steps" ? "hv" : "linear" },
+      marker: {
+        color: series.strong || !points ? ink : palette.ground,
+        size: points ? 12 : 6,
+        symbol: points ? ["circle", "square", "diamond"][dash] : "circle",
+        line: { color: ink, width: points ? 2 : 0 },
+      },
+    };
+  };
+
+  /* Ticks at 1, 2 and 5, or at more or fewer digits, as the span asks for. */
+  const ticks = (values, log, narrow) => {
+    const known = values.filter((value) => !log || value > 0);
+    const low = Math.min(...known), high = Math.max(...known);
+    if (log) return high > 300 * low || (narrow && high > 20 * low) ? 1 : high > 8 * low ? "D2" : "D1";
+    const whole = known.every(Number.isInteger) && high <= 20;
+    return whole ? 1 : undefined;
+  };
+
+  const axis = (values, log, zero, palette, narrow) => ({
+    type: log ? "log" : "linear",
+    rangemode: zero ? "tozero" : "normal",
+    gridcolor: palette.line,
+    linecolor: palette.muted,
+    zeroline: false,
+    automargin: true,
+    tickformat: log ? "~g" : undefined,
+    separatethousands: true,
+    dtick: ticks(values, log, narrow),
+    nticks: narrow ? 5 : 10,
+  });
+
+  /* The points whose labels do not fall on those of points before them, which rank better. */
+  const apart = (points, log) => {
+    const scale = (values, way) => values.map((value) => (way ? Math.log(value) : value));
+    const share = (values) => {
+      const low = Math.min(...values), span = Math.max(...values) - low || 1;
+      return values.map((value) => (value - low) / span);
+    };
+    const [xs, ys] = ["x", "y"].map((name) => share(scale(points.map((one) => one[name][0]), log.includes(name))));
+    const kept = [];
+    points.forEach((_, k) => {
+      if (kept.every((j) => Math.abs(xs[k] - xs[j]) > .25 || Math.abs(ys[k] - ys[j]) > .045)) kept.push(k);
+    });
+    return new Set(kept.map((k) => points[k]));
+  };
+
+  /* Where an axis has its middle: labels of points stand towards it. */
+  const centre = (values, log, zero) => {
+    const low = Math.min(...values), high = Math.max(...values);
+    return log ? Math.sqrt(low * high) : ((zero ? 0 : low) + high) / 2;
+  };
+
+  const palettes = () => Object.fromEntries(
+    ["ink", "muted", "line", "ground", ...Array.from({ length: COLOURS }, (_, k) => `c${k}`)]
+      .map((name) => [name, colour(name)]));
+
+  const chart = (section) => {
+    const figure = report.data.figures[Number(section.dataset.figure)];
+    const place = section.querySelector(".chart");
+    const keys = section.querySelector(".keys");
+    const select = section.querySelector("select.view");
+    const view = () => figure.views[select ? Number(select.value) : 0];
+    const rows = () => [...new Set(view().series.map((one) => one.row))].filter((row) => row !== null).sort((a, b) => a - b);
+    const off = new Set(rows().slice(AT_FIRST));
+    const visible = (row) => row === null || (report.shown.has(row) && !off.has(row));
+
+    const draw = () => {
+      const palette = palettes();
+      const narrow = place.clientWidth < 520;
+      const { logs, zero, series } = view();
+      const along = (name) => series.flatMap((one) => one[name]);
+      section.querySelector(".x-title").textContent = `${view().x} →`;
+      section.querySelector(".y-title").textContent = `↑ ${view().y}`;
+      const kept = series.filter((one) => visible(one.row));
+      const middle = centre(kept.filter((one) => one.row !== null).flatMap((one) => one.x), logs.includes("x"), zero);
+      const points = narrow ? [] : kept.filter((one) => one.kind === "points");
+      const labelled = apart(points, logs);
+      const drawn = kept.map((one) => trace(one, palette, labelled.has(one), middle));
+      Plotly.react(place, drawn, {
+        paper_bgcolor: palette.ground,
+        plot_bgcolor: palette.ground,
+        font: { color: palette.ink, family: getComputedStyle(document.body).fontFamily, size: 13 },
+        margin: { l: 10, r: 24, t: 18, b: 10 },
+        xaxis: axis(along("x"), logs.includes("x"), zero, palette, narrow),
+        yaxis: axis(along("y"), logs.includes("y"), false, palette, narrow),
+        hoverlabel: { bgcolor: palette.ground, bordercolor: palette.line, font: { color: palette.ink }, align: "left", namelength: -1 },
+        hovermode: "closest",
+        showlegend: false,
+        dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      }, {
+        displaylogo: false,
+        responsive: true,
+        modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+        toImageButtonOptions: { filename: `p2lbench-${figure.key}`, scale: 2 },
+      });
+    };
+
+    const swatch = (row) => {
+      const { colour: name, dash } = style(row);
+      const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+      svg.setAttribute("width", 22);
+      svg.setAttribute("height", 8);
+      svg.setAttribute("aria-hidden", "true");
+      const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+      line.setAttribute("d", "M0 4H22");
+      line.style.stroke = `var(--${name})`;
+      line.style.strokeWidth = "3";
+      line.style.strokeDasharray = STROKES[dash];
+      svg.append(line);
+      return svg;
+    };
+
+    const drawKeys = () => {
+      const made = rows().map((row) => {
+        const button = element("button", { type: "button", "aria-pressed": !off.has(row), "data-row": row },
+          swatch(row), element("span", {}, report.data.methods[row]));
+        button.addEventListener("click", () => {
+          if (!off.delete(row)) off.add(row);
+          button.setAttribute("aria-pressed", !off.has(row));
+          draw();
+        });
+        return button;
+      });
+      keys.replaceChildren(...made);
+      follow();
+    };
+    const follow = () => {
+      for (const button of keys.children) button.hidden = !report.shown.has(Number(button.dataset.row));
+      keys.hidden = false;
+    };
+
+    if (select) {
+      section.querySelector(".tools").hidden = false;
+      select.addEventListener("change", () => { drawKeys(); draw(); });
+    }
+    report.on("rows", () => { follow(); draw(); });
+    report.on("theme", draw);
+    drawKeys();
+    draw();
+  };
+
+  document.querySelectorAll("[data-figure]").forEach(chart);
+})();

@@ -1,0 +1,17 @@
+"""The figures of a report, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from p2lbench.report.html.bestofk import best_of_k
+from p2lbench.report.html.convergence import convergence
+from p2lbench.report.html.figure import Figure, Source
+from p2lbench.report.html.scatter import cost_and_error
+
+FIGURES: tuple[Callable[[Source], Figure | None], ...] = (convergence, cost_and_error, best_of_k)
+
+
+def figures(source: Source) -> list[Figure]:
+    """Those that have something to show."""
+    return [figure for make in FIGURES if (figure := make(source)) is not None]
