@@ -170,7 +170,7 @@ def test_filters_reach_every_part_of_the_page(tab: Tab) -> None:
     tab.page.locator("#find").fill("SPATIAL")
     assert len(tab.names()) == 1
     assert tab.page.locator("#board-said").inner_text().startswith("1 of 8 rows")
-    tab.page.get_by_role("button", name="Reset").click()
+    tab.page.locator("#reset").click()
     assert len(tab.names()) == 8
 
 
@@ -195,7 +195,7 @@ def test_pictures_are_chosen_by_image_method_repeat_and_candidate(tab: Tab) -> N
     seen.add(made.get_attribute("src"))
     tab.page.get_by_label("Method", exact=True).select_option(index=1)
     seen.add(made.get_attribute("src"))
-    tab.page.get_by_label("Repeat").select_option("1")
+    tab.page.get_by_label("Repeat").select_option(index=1)
     seen.add(made.get_attribute("src"))
     other = tab.page.locator("#candidates button[aria-pressed=false]").first
     other.focus()
@@ -234,10 +234,17 @@ def test_charts_follow_their_keys_and_the_theme(tab: Tab) -> None:
     tab.page.wait_for_function(f"before => ({ground})() === before", arg=before)
 
 
+def test_charts_can_be_saved(tab: Tab, tmp_path: Path) -> None:
+    with tab.page.expect_download() as download:
+        tab.page.locator("#cost .save").click()
+    download.value.save_as(tmp_path / "cost.svg")
+    assert "<svg" in (tmp_path / "cost.svg").read_text()
+
+
 def test_charts_have_other_views_and_tables(tab: Tab) -> None:
     section = tab.page.locator("#convergence")
     assert "passes" in section.locator(".x-title").inner_text()
-    section.locator("select").select_option("1")
+    section.locator("select").select_option(index=1)
     assert "seconds" in section.locator(".x-title").inner_text()
     section.locator("summary").click()
     assert section.locator("table").first.locator("tbody tr").count() == 8

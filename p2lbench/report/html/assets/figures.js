@@ -123,10 +123,8 @@
         showlegend: false,
         dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       }, {
-        displaylogo: false,
+        displayModeBar: false,
         responsive: true,
-        modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
-        toImageButtonOptions: { filename: `p2lbench-${figure.key}`, scale: 2 },
       });
     };
 
@@ -164,8 +162,11 @@
       keys.hidden = false;
     };
 
+    section.querySelector(".tools").hidden = false;
+    section.querySelector(".save").addEventListener("click", () => Plotly.downloadImage(place, {
+      format: "svg", filename: `p2lbench-${figure.key}`, width: place.clientWidth, height: place.clientHeight,
+    }));
     if (select) {
-      section.querySelector(".tools").hidden = false;
       select.addEventListener("change", () => { drawKeys(); draw(); });
     }
     report.on("rows", () => { follow(); draw(); });
