@@ -119,7 +119,7 @@ def _metric_head(board: Leaderboard, metric: Metric) -> Head:
     meaning += ["some method optimised it"] if metric.name in board.optimised else ["held out"]
     meaning += ["the table is ranked on it"] if ranks else []
     return Head(
-        f"{plain(metric.label)} {names.arrow(metric)}",
+        f"{plain(metric.label)}\N{NO-BREAK SPACE}{names.arrow(metric)}",
         "; ".join(meaning),
         "descending" if metric.higher_is_better else "ascending",
         metric.name,

@@ -46,7 +46,7 @@
   const ticks = (values, log, narrow) => {
     const known = values.filter((value) => !log || value > 0);
     const low = Math.min(...known), high = Math.max(...known);
-    if (log) return high > 300 * low || (narrow && high > 20 * low) ? 1 : high > 8 * low ? "D2" : "D1";
+    if (log) return high > (narrow ? 500 : 3000) * low ? 1 : high > 8 * low ? "D2" : "D1";
     const whole = known.every(Number.isInteger) && high <= 20;
     return whole ? 1 : undefined;
   };
@@ -65,13 +65,16 @@
   });
 
   /* The points whose labels do not fall on those of points before them, which rank better. */
-  const apart = (points, log) => {
+  const apart = (points, log, zero) => {
     const scale = (values, way) => values.map((value) => (way ? Math.log(value) : value));
-    const share = (values) => {
-      const low = Math.min(...values), span = Math.max(...values) - low || 1;
+    const share = (values, from) => {
+      const low = Math.min(from, ...values), span = Math.max(...values) - low || 1;
       return values.map((value) => (value - low) / span);
     };
-    const [xs, ys] = ["x", "y"].map((name) => share(scale(points.map((one) => one[name][0]), log.includes(name))));
+    const [xs, ys] = ["x", "y"].map((name) => {
+      const values = scale(points.map((one) => one[name][0]), log.includes(name));
+      return share(values, zero && name === "x" && !log.includes(name) ? 0 : Infinity);
+    });
     const kept = [];
     points.forEach((_, k) => {
       if (kept.every((j) => Math.abs(xs[k] - xs[j]) > .25 || Math.abs(ys[k] - ys[j]) > .045)) kept.push(k);
@@ -109,7 +112,7 @@
       const kept = series.filter((one) => visible(one.row));
       const middle = centre(kept.filter((one) => one.row !== null).flatMap((one) => one.x), logs.includes("x"), zero);
       const points = narrow ? [] : kept.filter((one) => one.kind === "points");
-      const labelled = apart(points, logs);
+      const labelled = apart(points, logs, zero);
       const drawn = kept.map((one) => trace(one, palette, labelled.has(one), middle));
       Plotly.react(place, drawn, {
         paper_bgcolor: palette.ground,
