@@ -16,6 +16,7 @@ from p2lbench.images import pixel_digest
 from p2lbench.leaderboard import Metric, SuiteInfo
 from p2lbench.plan import Image
 from p2lbench.record import Record, Trace
+from p2lbench.runtimes import Frozen, RowTargets
 from p2lbench.store import PlanRow, Store
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -43,6 +44,7 @@ class Made:
     text: str = "name: made\n"
     broken: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     unrun: frozenset[tuple[str, str]] = frozenset()
+    targets: bool = False
 
     def write(self, folder: Path) -> Path:
         with Store.create_or_open(folder, self.suite) as store:
@@ -80,8 +82,20 @@ class Made:
         )
         return SuiteInfo(
             self.suite, self.candidates, self.repeats, "paper", {"l1": ("l1",)}, {"passes": 900},
-            self.notes, baseline=self.baseline, uncoupled=uncoupled,
+            self.notes, baseline=self.baseline, uncoupled=uncoupled, targets=self._targets(),
+            classes={name: f"class {k % 2}" for k, name in enumerate(self.images)},
         )  # fmt: skip
+
+    def _targets(self) -> Frozen | None:
+        if not self.targets:
+            return None
+        rows = [
+            RowTargets(("g", "l1", transform, "gt", name), 0, True)
+            for transform in self.transforms
+            for name in self.optimizers
+        ]
+        levels = dict.fromkeys(self.images, (0.8, 0.4, 0.2, 0.1))
+        return Frozen("f" * 64, 4, (levels,), tuple(rows))
 
     def _cells(self) -> list[tuple[int, str, str, str]]:
         return [
@@ -154,4 +168,4 @@ def many() -> Made:
     broken = {(names[7], images[3]): ("failed", "RuntimeError: CUDA out of memory")}
     broken |= {(names[19], image): ("timeout", "longer than 60 s") for image in images[:6]}
     made = Made(names, images, ("none", "prealign", "spatial+color"), candidates=4, size=(32, 32))
-    return replace(made, baseline=names[0], broken=broken, suite="many")
+    return replace(made, baseline=names[0], broken=broken, suite="many", targets=True)

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report.folders import HOSTILE, Made, hostile
+from report.folders import HOSTILE, Made, hostile, many
 
 from p2lbench.errors import StoreError
 from p2lbench.leaderboard import STATISTICS, as_text, load
-from p2lbench.report.html import page, pictures, scripts
+from p2lbench.report.html import cells, heat, page, pictures, scripts
 from p2lbench.store import Store
 
 
@@ -271,3 +271,77 @@ def test_files_that_were_changed_cost_their_picture_alone(where: Path) -> None:
     assert len(cells) == 5
     assert "1 cell whose file of images is missing or was changed" in text
     assert "2 targets whose file is missing or was changed" in text
+
+
+def figures_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    return {one["key"]: one["views"] for one in Parsed(render(folder)).data["figures"]}
+
+
+def test_figures_are_there_where_they_have_something_to_show(where: Path, tmp_path: Path) -> None:
+    assert list(figures_of(Made().write(where))) == ["convergence", "cost", "profiles", "best-of-k"]
+    one = Made(optimizers=("cma",), targets=True)
+    assert list(figures_of(one.write(tmp_path / "one"))) == ["convergence", "cost", "targets"]
+
+
+def test_convergence_ends_at_the_returned_objectives(where: Path) -> None:
+    Made(optimizers=("adam",), images=("bag",)).write(where)
+    with Store.open_read(where) as store:
+        record = store.get(store.plan()[0].cell)
+    assert record is not None
+    steps = record.trace.passes
+    over_passes, over_seconds = figures_of(where)["convergence"]
+    mean, best = over_passes["series"]
+    assert mean["x"] == list(steps)
+    assert over_seconds["series"][0]["x"] == [step / 200 for step in steps]
+    last = record.trace.best[-1]
+    assert mean["y"][-1] == pytest.approx(np.mean(last), rel=1e-5)
+    assert best["y"][-1] == pytest.approx(min(last), rel=1e-5)
+    assert (mean["faint"], best["faint"]) == (False, True)
+
+
+def test_the_front_stands_out(where: Path) -> None:
+    Made(optimizers=("adam", "cma")).write(where)
+    (view,) = figures_of(where)["cost"]
+    path, adam, cma = view["series"]
+    assert (path["row"], path["x"]) == (None, [300])
+    assert (adam["strong"], cma["strong"]) == (True, False)
+    assert "for 300 passes" in adam["texts"][0]
+
+
+def test_targets_and_profiles_are_the_leaderboards(where: Path) -> None:
+    Made(targets=True).write(where)
+    found = figures_of(where)
+    with Store.open_read(where) as store:
+        board = load(store)
+    (reached,) = found["targets"]
+    for one in reached["series"]:
+        runtimes = board.rows[one["row"]].runtimes
+        assert runtimes is not None
+        assert one["y"][-1] == pytest.approx(runtimes.ecdf.share[-1], rel=1e-5)
+    assert [view["share"] for view in found["profiles"]] == [True, True]
+    assert found["profiles"][0]["series"][0]["y"][-1] == 1
+
+
+def test_classes_of_several_images_have_means(where: Path) -> None:
+    text = Parsed(render(Made(images=("bag", "boot", "hat")).write(where))).text
+    assert "class 0 (2 images) class 1 (1 image)" in text
+
+
+def test_shades_go_from_the_worst_to_the_best(where: Path) -> None:
+    Made(optimizers=("a", "b", "c"), images=("bag",)).write(where)
+    with Store.open_read(where) as store:
+        board = load(store)
+        found = cells.collect(store, board, lambda text: None)
+    shown = heat.heat(board, found)
+    assert shown is not None
+    shades = [row[0].shade for row in shown.tiles]
+    assert shades[0] == heat.SHADES
+    assert shades[-1] == 0
+    assert [row[0].best for row in shown.tiles] == [True, False, False]
+
+
+@pytest.mark.slow
+def test_a_large_table_stays_a_page_that_opens(where: Path) -> None:
+    text = render(many().write(where))
+    assert text.count("data-axes=") == 60
+    assert len(text) < 8_000_000

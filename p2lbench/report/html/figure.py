@@ -69,7 +69,7 @@ class Table:
 class View:
     """One way to look at a figure; `x`, `y`: the axes' titles, `logs`: which are logarithmic.
 
-    `zero`: whether x begins at 0 where it is not logarithmic.
+    `zero`: whether x begins at 0 where it is not logarithmic. `share`: y goes from 0 to 100%.
     """
 
     name: str
@@ -79,12 +79,14 @@ class View:
     table: Table
     logs: str = ""
     zero: bool = False
+    share: bool = False
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready."""
         series = [one.plain() for one in self.series]
         titles = {"name": self.name, "x": self.x, "y": self.y}
-        return {**titles, "logs": self.logs, "zero": self.zero, "series": series}
+        axes = {"logs": self.logs, "zero": self.zero, "share": self.share}
+        return {**titles, **axes, "series": series}
 
 
 @dataclass(frozen=True)

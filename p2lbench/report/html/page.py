@@ -11,6 +11,7 @@ from p2lbench import __version__
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, load
 from p2lbench.report.effects import effect_text
 from p2lbench.report.html import cells, failures, names, pictures, scripts, table
+from p2lbench.report.html.classes import by_class
 from p2lbench.report.html.figure import Figure, Source
 from p2lbench.report.html.figures import figures
 from p2lbench.report.html.heat import SHADES, heat
@@ -106,6 +107,7 @@ def _of_cells(board: Leaderboard, found: cells.Found) -> dict[str, Any]:
         "planned": len(found.cells),
         "failures": failures.groups(board, found),
         "heat": heat(board, found),
+        "by_class": by_class(board),
         "shades": SHADES,
         "plain": plain,
     }

@@ -10,7 +10,7 @@
   const style = (row) => ({ colour: `c${row % COLOURS}`, dash: Math.floor(row / COLOURS) % DASHES.length });
   const wrapped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-  const trace = (series, palette, labelled, middle) => {
+  const trace = (series, palette, labelled, middle, share) => {
     const { colour: name, dash } = series.row === null ? { colour: "muted", dash: 2 } : style(series.row);
     const ink = palette[name];
     const method = series.row === null ? "" : report.data.methods[series.row];
@@ -30,7 +30,7 @@
       hoverinfo: series.row === null ? "skip" : undefined,
       hovertemplate: series.row === null ? undefined
         : texts ? "%{hovertext}<extra></extra>"
-          : `${wrapped(method)}${series.faint ? ", best" : ""}<br>%{y:.4g} after %{x:,.4~g}<extra></extra>`,
+          : `${wrapped(method)}${series.faint ? ", best" : ""}<br>%{y${share ? ":.0%" : ":.4g"}} at %{x:,.4~g}<extra></extra>`,
       opacity: series.faint ? 0.5 : 1,
       line: { color: ink, dash: DASHES[dash], width: series.faint ? 1.2 : 2.2, shape: series.kind === "steps" ? "hv" : "linear" },
       marker: {
@@ -105,7 +105,7 @@
     const draw = () => {
       const palette = palettes();
       const narrow = place.clientWidth < 520;
-      const { logs, zero, series } = view();
+      const { logs, zero, share, series } = view();
       const along = (name) => series.flatMap((one) => one[name]);
       section.querySelector(".x-title").textContent = `${view().x} →`;
       section.querySelector(".y-title").textContent = `↑ ${view().y}`;
@@ -113,14 +113,17 @@
       const middle = centre(kept.filter((one) => one.row !== null).flatMap((one) => one.x), logs.includes("x"), zero);
       const points = narrow ? [] : kept.filter((one) => one.kind === "points");
       const labelled = apart(points, logs, zero);
-      const drawn = kept.map((one) => trace(one, palette, labelled.has(one), middle));
+      const drawn = kept.map((one) => trace(one, palette, labelled.has(one), middle, share));
       Plotly.react(place, drawn, {
         paper_bgcolor: palette.ground,
         plot_bgcolor: palette.ground,
         font: { color: palette.ink, family: getComputedStyle(document.body).fontFamily, size: 13 },
         margin: { l: 10, r: 24, t: 18, b: 10 },
         xaxis: axis(along("x"), logs.includes("x"), zero, palette, narrow),
-        yaxis: axis(along("y"), logs.includes("y"), false, palette, narrow),
+        yaxis: {
+          ...axis(along("y"), logs.includes("y"), false, palette, narrow),
+          ...(share ? { range: [-.02, 1.02], dtick: .2, tickformat: ".0%" } : {}),
+        },
         hoverlabel: { bgcolor: palette.ground, bordercolor: palette.line, font: { color: palette.ink }, align: "left", namelength: -1 },
         hovermode: "closest",
         showlegend: false,
