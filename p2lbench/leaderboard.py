@@ -25,7 +25,16 @@ from p2lbench.breakdown import by_class
 from p2lbench.comparisons import remark, standings
 from p2lbench.errors import StoreError
 from p2lbench.record import DIAGNOSTICS, Record
-from p2lbench.rows import STATISTICS, CellNumbers, Metric, Row, Statistic, make_row, reduce
+from p2lbench.rows import (
+    ENVIRONMENT,
+    STATISTICS,
+    CellNumbers,
+    Metric,
+    Row,
+    Statistic,
+    make_row,
+    reduce,
+)
 from p2lbench.runtimes import Frozen, Runs
 from p2lbench.stats import Steps
 from p2lbench.store import PlanRow, Store
@@ -387,7 +396,7 @@ def _board_notes(board: Leaderboard, cells: Sequence[CellNumbers]) -> tuple[str,
             "rows cover different images: those with fewer are listed last, not ranked or marked"
         )
     notes += [f"{name}: {why}" for cell in cells for name, why in cell.missing.items()]
-    for key in ("torch", "device", "dtype"):
+    for key in ENVIRONMENT:
         found = {dict(cell.environment)[key] for cell in cells if key in dict(cell.environment)}
         if len(found) > 1:
             notes.append(f"cells differ in {key}: {', '.join(sorted(found))}")
