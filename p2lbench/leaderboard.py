@@ -164,6 +164,11 @@ class Leaderboard:
         """Whether some row is compared to its baseline."""
         return any(row.standing.against for row in self.rows)
 
+    @property
+    def shows_targets(self) -> bool:
+        """Whether some row has targets."""
+        return any(row.runtimes is not None for row in self.rows)
+
     def metric(self, name: str) -> Metric:
         """The column of that name. Raises: KeyError."""
         return {metric.name: metric for metric in self.metrics}[name]
