@@ -156,7 +156,7 @@ class Leaderboard:
     @property
     def shows_diagnostics(self) -> bool:
         """Whether they matter here: a transform was used, or the classes to start from differ."""
-        told = {"coverage", "placement"} & {*self.diagnostics}
+        told = {"coverage", "placement", "gap"} & {*self.diagnostics}
         return bool(told or (self.diagnostics and AXES.index("init") in self.varying))
 
     @property

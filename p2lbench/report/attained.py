@@ -33,8 +33,8 @@ def attained_text(board: Leaderboard) -> str:
     return (
         f"targets reached: of {_levels(board)} frozen targets per image, from what samples of the "
         "generator reach (1) to the best known; cells that failed reached none. passes to a "
-        "target: of all cells, per cell that reaches it. place: by the area below the curve of targets "
-        "reached over log passes, among rows with the same targets"
+        "target: of all cells, per cell that reaches it. place: by the area below the curve of "
+        "targets reached over log passes, among rows with the same targets"
         f"{beside if _some_missing(board) else ''}"
     )
 
