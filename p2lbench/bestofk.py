@@ -22,7 +22,7 @@ def curves(
     over: Literal["candidates", "repeats"] = "candidates" if uncoupled else "repeats"
     images: dict[str, list[Array]] = {}
     for cell in cells:
-        if cell.candidates is not None:
+        if cell.candidates is not None and cell.candidates.size:
             images.setdefault(cell.image, []).append(cell.candidates)
     if len({found.shape for repeats in images.values() for found in repeats}) != 1:
         return None

@@ -18,6 +18,14 @@ Where the generator has classes:
 
 - `class_moved`: how far c went from its start; 1 is the distance between neighbouring classes;
 - `class_crossed`: 1 if c ended nearest to another class than it started, else 0.
+
+Where the image is a sample of this very generator, and its point is known:
+
+- `optimum`: the original-frame objective of that point, without a transform: what rounding the
+  image to 8 bits costs, and nearly the least there is;
+- `gap`: how far the candidate's objective is above it. Something as good as the optimum is there,
+  so what is above is the search's failure, not the generator's limit. Below 0 the candidate meets
+  the rounded image better than the point that made it.
 """
 
 from __future__ import annotations
@@ -27,6 +35,7 @@ from typing import TYPE_CHECKING
 
 from p2lbench.objective import CellObjective, inverted, transformed
 from p2lbench.scoring import Values, finite
+from p2lbench.space import Space
 from p2lbench.transforms.compose import Composed
 from p2lbench.transforms.none import NoTransform
 
@@ -59,6 +68,31 @@ def diagnose(
             found |= _recovery(objective, points, truth)
         found |= _class_search(objective, points, start)
     return {name: finite(values.expand(len(points))) for name, values in found.items()}
+
+
+def gap(
+    objective: CellObjective, points: Tensor, sample: Mapping[str, Sequence[float]]
+) -> dict[str, Values]:
+    """`gap` and `optimum` of points (N, D); `sample`: variable → values of the true point.
+
+    Raises:
+        ValueError: the point is not of the generator's variables.
+    """
+    import torch
+
+    generator = objective.generator
+    space = Space(generator.variables, None, str(points.device))
+    if {name: len(values) for name, values in sample.items()} != {
+        variable.name: variable.size for variable in space.variables
+    }:
+        raise ValueError("the sample's point does not have the generator's variables")
+    true = space.join({name: points.new_tensor([values]) for name, values in sample.items()})
+    plain = CellObjective(
+        generator, space, objective.terms, objective.target, objective.scored_mask, hard=True
+    )
+    with torch.no_grad():
+        optimum = plain.original(true).expand(len(points))
+        return {"gap": finite(objective.original(points) - optimum), "optimum": finite(optimum)}
 
 
 def _losses_of_transform(

@@ -21,10 +21,11 @@ from p2lbench.images import SUFFIXES, pixel_digest, read_image
 from p2lbench.masks import Mask, read_mask
 from p2lbench.masks.written import from_cell, from_yaml
 from p2lbench.plan import Image
+from p2lbench.sample import read_sample
 from p2lbench.yamlfile import Locate, always, below, decode, display, nowhere, read_bytes
 
 MAX_MANIFEST = 20_000_000
-COLUMNS = ("file", "class", "mask", "split", "truth")
+COLUMNS = ("file", "class", "mask", "split", "truth", "point")
 KINDS = ("file", "folder", "manifest")
 
 Split = Literal["tune", "test"]
@@ -38,6 +39,7 @@ class _File(BaseModel):
     mask: Any = None
     split: Split | None = None
     truth: dict[str, list[float]] | None = None
+    point: str | None = None
 
 
 class _Folder(BaseModel):
@@ -65,6 +67,8 @@ class Wanted:
     class_place: Place | None
     truth: Mapping[str, list[float]] = field(default_factory=dict)
     truth_locate: Locate = nowhere
+    point: Path | None = None
+    point_place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,9 @@ def _file(entry: _File, folder: Path, locate: Locate) -> list[Wanted]:
     mask = None if entry.mask is None else from_yaml(entry.mask, folder, at)
     places = locate("file"), locate("mask"), locate("class")
     truth = entry.truth or {}, below(locate, "truth")
-    return [Wanted(folder / entry.file, entry.class_name, mask, entry.split, *places, *truth)]
+    point = None if entry.point is None else folder / entry.point, locate("point")
+    wanted = folder / entry.file, entry.class_name, mask, entry.split
+    return [Wanted(*wanted, *places, *truth, *point)]
 
 
 def _folder(entry: _Folder, folder: Path, locate: Locate) -> list[Wanted]:
@@ -233,7 +239,9 @@ def _row(row: Mapping[str | None, Any], folder: Path, place: Place) -> Wanted:
     given = _number_or_name(cells.get("class", ""))
     truth = _truth_cell(cells.get("truth", ""), place)
     places = place, place, place
-    return Wanted(folder / cells["file"], given, mask, split, *places, truth, always(place))
+    point = folder / cells["point"] if cells.get("point") else None
+    wanted = folder / cells["file"], given, mask, split
+    return Wanted(*wanted, *places, truth, always(place), point, place)
 
 
 def _truth_cell(cell: str, place: Place) -> dict[str, list[float]]:
@@ -291,6 +299,7 @@ def _read(want: Wanted, name: str) -> Image:
         want.mask,
         mask_digest,
         want.split,
+        sample=None if want.point is None else read_sample(want.point, want.point_place),
     )
 
 

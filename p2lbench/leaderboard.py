@@ -25,7 +25,16 @@ from p2lbench.breakdown import by_class
 from p2lbench.comparisons import remark, standings
 from p2lbench.errors import StoreError
 from p2lbench.record import DIAGNOSTICS, Record
-from p2lbench.rows import STATISTICS, CellNumbers, Metric, Row, Statistic, make_row, reduce
+from p2lbench.rows import (
+    ENVIRONMENT,
+    STATISTICS,
+    CellNumbers,
+    Metric,
+    Row,
+    Statistic,
+    make_row,
+    reduce,
+)
 from p2lbench.runtimes import Frozen, Runs
 from p2lbench.stats import Steps
 from p2lbench.store import PlanRow, Store
@@ -147,13 +156,18 @@ class Leaderboard:
     @property
     def shows_diagnostics(self) -> bool:
         """Whether they matter here: a transform was used, or the classes to start from differ."""
-        told = {"coverage", "placement"} & {*self.diagnostics}
+        told = {"coverage", "placement", "gap"} & {*self.diagnostics}
         return bool(told or (self.diagnostics and AXES.index("init") in self.varying))
 
     @property
     def shows_effects(self) -> bool:
         """Whether some row is compared to its baseline."""
         return any(row.standing.against for row in self.rows)
+
+    @property
+    def shows_targets(self) -> bool:
+        """Whether some row has targets."""
+        return any(row.runtimes is not None for row in self.rows)
 
     def metric(self, name: str) -> Metric:
         """The column of that name. Raises: KeyError."""
@@ -387,7 +401,7 @@ def _board_notes(board: Leaderboard, cells: Sequence[CellNumbers]) -> tuple[str,
             "rows cover different images: those with fewer are listed last, not ranked or marked"
         )
     notes += [f"{name}: {why}" for cell in cells for name, why in cell.missing.items()]
-    for key in ("torch", "device", "dtype"):
+    for key in ENVIRONMENT:
         found = {dict(cell.environment)[key] for cell in cells if key in dict(cell.environment)}
         if len(found) > 1:
             notes.append(f"cells differ in {key}: {', '.join(sorted(found))}")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from p2lbench.plugins import Plugins
+    from p2lbench.sample import Sample
     from p2lbench.suite import Suite
 
 NO_INIT = InitMap("none")
@@ -41,6 +42,7 @@ class Image:
     mask_digest: str | None = None
     split: str | None = None
     truth: tuple[tuple[Spec, tuple[float, ...]], ...] = ()  # its true transforms and their phi
+    sample: Sample | None = None  # what made it, if it is a generator's own
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ DIAGNOSTICS = (
     "brightness",
     "class_moved",
     "class_crossed",
+    "gap",
+    "optimum",
 )
 
 

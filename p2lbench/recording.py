@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import p2lbench
-from p2lbench.diagnostics import diagnose
+from p2lbench.diagnostics import diagnose, gap
 from p2lbench.models import Models
 from p2lbench.objective import inverted
 from p2lbench.plan import Cell, Task
 from p2lbench.record import Record, Status
 from p2lbench.root import Root
+from p2lbench.sample import made_by
 from p2lbench.scoring import Values, finite, score
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: M
     reason = "a returned candidate is not finite" if broken else "; ".join(scores.errors)
     latents = {k: v.contiguous() for k, v in setting.space.split(points).items()}
     seen = setting.space.split(root.best.points())
-    diagnostics, undiagnosed = ({}, {}) if broken else _diagnosed(setting, root, points)
+    diagnostics, undiagnosed = (
+        ({}, {}) if broken else _diagnosed(task, setting, root, points, models)
+    )
     return Record(
         task.cell.id,
         "diverged" if broken else "failed" if scores.errors else "ok",
@@ -66,7 +69,7 @@ def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Record
     points = setting.space.join({name: stored[name] for name in setting.space.names()})
     points = points.to(models.device)
     scores = score(setting.objective, points, task.metrics, models)
-    diagnostics, undiagnosed = _diagnosed(setting, root, points)
+    diagnostics, undiagnosed = _diagnosed(task, setting, root, points, models)
     status: Status = "failed" if scores.errors else "ok"
     return Record(
         task.cell.id,
@@ -79,12 +82,16 @@ def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Record
 
 
 def _diagnosed(
-    setting: Setting, root: Root, points: Tensor
+    task: Task, setting: Setting, root: Root, points: Tensor, models: Models
 ) -> tuple[dict[str, Values], dict[str, str]]:
     """Diagnostics, and why there are none."""
+    sample, generator = task.cell.image.sample, task.cell.method.generator.spec
     try:
-        # A copy: what a plugin does to it must not reach what is stored.
-        return diagnose(setting.objective, points.clone(), root.start, setting.truth), {}
+        # Copies: what a plugin does to them must not reach what is stored.
+        found = diagnose(setting.objective, points.clone(), root.start, setting.truth)
+        if sample is not None and sample.generator == made_by(generator, models.registry):
+            found |= gap(setting.objective, points.clone(), dict(sample.point))
+        return found, {}
     # They ask plugins, too: whatever one raises must not take the scores with it.
     except Exception as error:
         return {}, {"diagnostics": describe(error)}

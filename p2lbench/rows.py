@@ -6,11 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
-from p2lbench.record import Record
+from p2lbench.record import FRAMES, Record
 from p2lbench.runtimes import Runtimes
 from p2lbench.standing import Standing
 from p2lbench.stats import Array, mean_interval
@@ -18,6 +19,7 @@ from p2lbench.store import PlanRow
 
 Statistic = Literal["mean", "selected", "best"]
 STATISTICS: tuple[Statistic, ...] = ("mean", "selected", "best")
+ENVIRONMENT = ("torch", "device", "dtype")
 
 
 @dataclass(frozen=True)
@@ -140,13 +142,14 @@ def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -
     ok = record.status == "ok"
     chosen = record.selected
     spent = (record.ledger.get("passes"), record.ledger.get("seconds"))
+    values = _values(record, metrics) if ok else None
     return CellNumbers(
         image=planned.image,
         repeat=planned.repeat,
         status=record.status,
         reason=record.reason,
-        numbers=_table([_numbers(record, metric, chosen) for metric in metrics]) if ok else None,
-        candidates=_candidates(record, metrics) if ok else None,
+        numbers=None if values is None else _numbers(values, metrics, chosen),
+        candidates=None if values is None else values[0],
         diagnostics=_diagnostics(record, chosen) if ok else {},
         spent=(_or_nan(spent[0]), _or_nan(spent[1])),
         missing=record.missing,
@@ -155,25 +158,27 @@ def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -
     )
 
 
-def _numbers(record: Record, metric: Metric, chosen: int | None) -> list[float]:
-    """One metric of one cell; plain Python, as a table may read 100,000 cells."""
-    aligned, unmasked = (_values(record, frame, metric.name) for frame in ("aligned", "unmasked"))
-    values = _values(record, "original", metric.name)
-    finite = [value for value in values if value is not None]
-    best = math.nan
-    if finite and len(finite) == len(values):
-        best = max(finite) if metric.higher_is_better else min(finite)
-    selected = None if chosen is None or chosen >= len(values) else values[chosen]
-    return [_average_of(values), best, _or_nan(selected), *map(_average_of, (aligned, unmasked))]
+def _values(record: Record, metrics: Sequence[Metric]) -> Array:
+    """(frames, metrics, candidates), NaN for every hole; one array, as a table may read 100,000
+    cells."""
+    frames = [record.metrics.get(name, {}) for name in FRAMES]
+    found = [frame.get(metric.name, ()) for frame in frames for metric in metrics]
+    count = max(map(len, found), default=0)
+    nothing = (None,) * count
+    whole = [values if len(values) == count else nothing for values in found]
+    return np.array(whole, dtype=np.float64).reshape(len(FRAMES), len(metrics), count)
 
 
-def _candidates(record: Record, metrics: Sequence[Metric]) -> Array:
-    """(metrics, candidates): in the original frame."""
-    found = np.full((len(metrics), len(record.objective)), math.nan)
-    for k, metric in enumerate(metrics):
-        values = _values(record, "original", metric.name)
-        if len(values) == found.shape[1]:
-            found[k] = [_or_nan(value) for value in values]
+def _numbers(values: Array, metrics: Sequence[Metric], chosen: int | None) -> Array:
+    """(5, metrics) of one cell. No candidate is dropped from a mean: a hole makes a hole."""
+    original = values[0]
+    found = np.full((5, len(metrics)), math.nan)
+    if values.shape[2]:
+        signs = np.array([-1.0 if metric.higher_is_better else 1.0 for metric in metrics])
+        found[[MEAN, _ALIGNED, _UNMASKED]] = values.sum(axis=2) / values.shape[2]
+        found[_BEST] = signs * (signs[:, None] * original).min(axis=1)
+    if chosen is not None and chosen < values.shape[2]:
+        found[SELECTED] = original[:, chosen]
     return found
 
 
@@ -187,24 +192,21 @@ def _diagnostics(record: Record, chosen: int | None) -> dict[str, tuple[float, f
     return found
 
 
-def _values(record: Record, frame: str, metric: str) -> Sequence[float | None]:
-    return record.metrics.get(frame, {}).get(metric, ())
-
-
 def _average_of(values: Sequence[float | None]) -> float:
     """NaN if a candidate has none: no candidate is dropped from a mean."""
     finite = [value for value in values if value is not None]
     return math.fsum(finite) / len(finite) if finite and len(finite) == len(values) else math.nan
 
 
-def _table(columns: Sequence[Sequence[float]]) -> Array:
-    return np.array(columns, dtype=np.float64).reshape(-1, 5).T
-
-
 def _environment(record: Record) -> tuple[tuple[str, str], ...]:
     """What a table should not mix without saying so; a device's number does not matter."""
-    found = {key: str(record.environment.get(key, "")) for key in ("torch", "device", "dtype")}
-    return tuple((key, value.split(":")[0]) for key, value in found.items() if value)
+    return _told(*(str(record.environment.get(key, "")) for key in ENVIRONMENT))
+
+
+@lru_cache(maxsize=64)
+def _told(*values: str) -> tuple[tuple[str, str], ...]:
+    pairs = zip(ENVIRONMENT, values, strict=True)
+    return tuple((key, value.split(":")[0]) for key, value in pairs if value)
 
 
 def make_row(

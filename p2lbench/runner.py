@@ -243,13 +243,13 @@ def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
 
 
 def _truth(image: Image, registry: Registry) -> str:
-    """Hash of what decides the diagnostics beside the cell: the image's true transforms."""
-    return digest(
-        [
-            [spec.plain(), list(phi), vars(registry.find(spec.kind, spec.name)[0].origin)]
-            for spec, phi in image.truth
-        ]
-    )
+    """Hash of what decides the diagnostics beside the cell: the image's true transforms, and the
+    point that it is a sample of."""
+    known: list[Any] = [
+        [spec.plain(), list(phi), vars(registry.find(spec.kind, spec.name)[0].origin)]
+        for spec, phi in image.truth
+    ]
+    return digest([*known, *([] if image.sample is None else [image.sample.plain()])])
 
 
 def _hash(name: str) -> str | None:

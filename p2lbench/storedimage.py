@@ -15,19 +15,22 @@ from p2lbench.errors import StoreError, UserError
 from p2lbench.folder import TARGETS
 from p2lbench.images import Array, Pixels, Share, pixel_digest, read_image
 from p2lbench.plan import Image
+from p2lbench.sample import Sample
 from p2lbench.spec import Spec
 
 
 @dataclass(frozen=True)
 class StoredImage:
     """One target. `digest`, `mask_digest`: SHA-256 of its pixels, and of its mask if it has one;
-    `class_name`: as the suite gave it; `truth`: its true transforms and their phi."""
+    `class_name`: as the suite gave it; `truth`: its true transforms and their
+    phi; `sample`: what made it, if it is a generator's own."""
 
     name: str
     digest: str
     mask_digest: str | None
     class_name: str | int | None
     truth: tuple[tuple[Spec, tuple[float, ...]], ...]
+    sample: Sample | None
     folder: Path = field(repr=False, compare=False)
 
     @property
@@ -53,6 +56,7 @@ class StoredImage:
             class_name,
             mask_digest=self.mask_digest,
             truth=self.truth,
+            sample=self.sample,
         )
 
 
@@ -87,6 +91,7 @@ def plain(image: Image) -> dict[str, Any]:
         "mask_digest": image.mask_digest,
         "class_name": image.class_name,
         "truth": [[spec.plain(), list(values)] for spec, values in image.truth],
+        "sample": None if image.sample is None else image.sample.plain(),
     }
 
 
@@ -96,7 +101,8 @@ def read(name: str, told: Any, folder: Path) -> StoredImage:
     if not all(digest is None or _is_digest(digest) for digest in digests):
         raise ValueError("not a digest")
     truth = tuple((Spec.read(spec), tuple(map(float, phi))) for spec, phi in told["truth"])
-    return StoredImage(name, *digests, told["class_name"], truth, folder)
+    sample = None if told.get("sample") is None else Sample.read(told["sample"])
+    return StoredImage(name, *digests, told["class_name"], truth, sample, folder)
 
 
 def _is_digest(text: str) -> bool:

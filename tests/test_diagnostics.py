@@ -72,7 +72,7 @@ SHIFT = [1.0, 1.0, 0.25, 0.0]  # 8 of 64 columns
 
 def test_all_of_them_in_their_order() -> None:
     found = diagnosed(Spatial(), [SHIFT, SHIFT], [(Spatial(), SHIFT)])
-    assert tuple(found) == DIAGNOSTICS
+    assert (*found, "gap", "optimum") == DIAGNOSTICS
     assert all(len(values) == 2 for values in found.values())
 
 

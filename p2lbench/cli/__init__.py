@@ -19,6 +19,7 @@ from p2lbench.cli import (
     report,
     results,
     run,
+    samples,
     targets,
     tune,
     weights,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("validate")(run.validate)
 app.command("tune")(tune.tune)
+app.command("samples")(samples.samples)
 app.command("targets")(targets.targets)
 app.command("leaderboard")(results.leaderboard)
 app.command("report")(report.report)

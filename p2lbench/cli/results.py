@@ -6,12 +6,15 @@ import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from p2lbench.cli.common import JSON, out
 from p2lbench.errors import UserError
+
+if TYPE_CHECKING:
+    from p2lbench.leaderboard import Leaderboard
 
 
 class Format(StrEnum):
@@ -22,6 +25,12 @@ class Format(StrEnum):
     csv = "csv"
     markdown = "markdown"
     latex = "latex"
+
+
+class By(StrEnum):
+    """What a leaderboard's numbers can be told by."""
+
+    class_ = "class"
 
 
 def leaderboard(
@@ -37,6 +46,9 @@ def leaderboard(
     tabular: Annotated[
         bool, typer.Option("--tabular", help="LaTeX: without float, caption and label.")
     ] = False,
+    by: Annotated[
+        By | None, typer.Option("--by", help="Its ranked numbers by class of image.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Print the leaderboard of a results folder."""
@@ -52,6 +64,9 @@ def leaderboard(
         raise UserError("--metric, --intervals and --tabular are for --format latex alone")
     with Store.open_read(folder) as store:
         board = boards.load(store)
+    if by is not None:
+        sys.stdout.write(_by_class(board, chosen))
+        return
     if chosen is Format.latex:
         sys.stdout.write(as_latex(board, style))
         return
@@ -60,3 +75,12 @@ def leaderboard(
         return
     width = shutil.get_terminal_size((100, 24)).columns
     sys.stdout.write(formats.render(board, chosen.value, width))
+
+
+def _by_class(board: Leaderboard, form: Format) -> str:
+    from p2lbench.report.byclass import by_class
+
+    if form not in (Format.table, Format.markdown):
+        message = "--by class goes with --format table and markdown; --json always has `classes`"
+        raise UserError(message)
+    return by_class(board, form.value, shutil.get_terminal_size((100, 24)).columns)

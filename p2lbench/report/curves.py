@@ -124,16 +124,12 @@ def _draw_panel(axes: Axes, content: Panel, candidates: int) -> None:
 
 
 def _draw_curve(axes: Axes, curve: Curve, k: int) -> Line2D:
-    style: dict[str, Any] = {
-        "color": _COLOURS[k % len(_COLOURS)],
-        "linestyle": _DASHES[k // len(_COLOURS) % len(_DASHES)],
-        "drawstyle": "steps-post",
-    }
-    axes.plot(curve.spent, curve.best, alpha=0.4, linewidth=1.0, **style)
-    (line,) = axes.plot(curve.spent, curve.mean, linewidth=1.8, **style)
-    axes.plot(curve.spent[-1:], curve.mean[-1:], "o", markersize=5, color=style["color"])
+    drawn = {**style(k), "drawstyle": "steps-post"}
+    axes.plot(curve.spent, curve.best, alpha=0.4, linewidth=1.0, **drawn)
+    (line,) = axes.plot(curve.spent, curve.mean, linewidth=1.8, **drawn)
+    axes.plot(curve.spent[-1:], curve.mean[-1:], "o", markersize=5, color=drawn["color"])
     axes.plot(
-        curve.spent[-1:], curve.best[-1:], "o", markersize=3.5, color=style["color"], alpha=0.4
+        curve.spent[-1:], curve.best[-1:], "o", markersize=3.5, color=drawn["color"], alpha=0.4
     )
     return line
 

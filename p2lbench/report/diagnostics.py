@@ -14,6 +14,8 @@ _SHOWN = {
     "brightness": ("off\nbright", ".0%", "too bright or too dark"),
     "class_moved": ("class\nmoved", ".2f", "way of c, in distances between neighbouring classes"),
     "class_crossed": ("class\ncrossed", ".0%", "cells in which c came nearest to another class"),
+    "gap": ("gap to\noptimum", ".3g", "objective above that of the point which made the target"),
+    "optimum": ("optimum", ".3g", "the objective of that point, as the target has 8 bits"),
 }
 DIAGNOSTIC_HEADS = {name: _SHOWN[name][0] for name in DIAGNOSTICS}
 DIAGNOSTIC_TEXTS = {name: _SHOWN[name][2] for name in DIAGNOSTICS}

@@ -10,6 +10,13 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
+from p2lbench.report.attained import (
+    CSV_HEADS,
+    attained_cells,
+    attained_csv,
+    attained_heads,
+    attained_text,
+)
 from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
 from p2lbench.report.effects import effect_cells, effect_heads, effect_text
 from p2lbench.report.latex import as_latex
@@ -66,6 +73,7 @@ def as_csv(board: Leaderboard) -> str:
         *(f"{kind}.{name}" for name in names for kind in kinds),
         *(f"{kind}.{name}" for name in board.diagnostics for kind in ("mean", "selected")),
         *_STANDING,
+        *(CSV_HEADS if board.shows_targets else ()),
     ]
     writer.writerow([csv_cell(text) for text in [*header, "notes"]])
     for row in board.rows:
@@ -76,6 +84,7 @@ def as_csv(board: Leaderboard) -> str:
         notes = csv_cell("; ".join((*row.notes, *board.notes)))
         labels = [csv_cell(label) for label in row.labels]
         cells = [row.rank, *labels, row.settings, *facts_of_row, *numbers, *_standing(row)]
+        cells += attained_csv(row) if board.shows_targets else []
         writer.writerow([*cells, notes])
     return out.getvalue()
 
@@ -108,7 +117,7 @@ def as_markdown(board: Leaderboard) -> str:
             lines.append([*start, _kind(board, kind), *numbers[kind][k], *spent])
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     notes = "".join(f"- {markdown(note)}\n" for note in _notes(board))
-    more = f"{_effects_markdown(board)}{_diagnostics_markdown(board)}"
+    more = f"{_effects_markdown(board)}{_attained_markdown(board)}{_diagnostics_markdown(board)}"
     return f"{markdown(_caption(board))}\n\n{table}\n\n{more}{notes}"
 
 
@@ -119,6 +128,15 @@ def _effects_markdown(board: Leaderboard) -> str:
     heads = [head.replace("\n", " ") for head in effect_heads(board)]
     cells = [effect_cells(board, row) for row in board.rows]
     return f"{markdown(effect_text(board))}.\n\n{_side_table(board, heads, cells)}\n\n"
+
+
+def _attained_markdown(board: Leaderboard) -> str:
+    """A table of passes to targets."""
+    if not board.shows_targets:
+        return ""
+    heads = [head.replace("\n", " ") for head in attained_heads(board)]
+    cells = [attained_cells(board, row) for row in board.rows]
+    return f"{markdown(attained_text(board))}.\n\n{_side_table(board, heads, cells)}\n\n"
 
 
 def _diagnostics_markdown(board: Leaderboard) -> str:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, as_text
+from p2lbench.report.attained import attained_cells, attained_heads, attained_text
 from p2lbench.report.columns import Column, packed, table
 from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
 from p2lbench.report.effects import effect_cells, effect_heads, effect_text
@@ -38,6 +39,7 @@ class LeaderboardView:
             yield table(columns)
             yield Text()
         more = [paint.effects()] if self.board.shows_effects else []
+        more += [paint.attained()] if self.board.shows_targets else []
         more += [paint.diagnostics()] if self.board.shows_diagnostics else []
         for numbers in more:
             for columns in packed(paint.names()[:2], numbers, options.max_width):
@@ -101,6 +103,14 @@ class _Paint:
             for head, *cells in zip(effect_heads(self.board), *rows, strict=True)
         ]
 
+    def attained(self) -> list[Column]:
+        """Passes to targets."""
+        rows = [attained_cells(self.board, row) for row in self.board.rows]
+        return [
+            Column(Text(head, "bold"), tuple(self._effect(text) for text in cells))
+            for head, *cells in zip(attained_heads(self.board), *rows, strict=True)
+        ]
+
     def _effect(self, text: str) -> Text:
         styles = {"better": "bold green", "worse": "bold", "baseline": "dim", "—": "dim"}
         return self._text(text, styles.get(text, ""))
@@ -122,6 +132,8 @@ class _Paint:
         )
         if board.shows_effects:
             yield self._text(f"{effect_text(board)}.", "dim")
+        if board.shows_targets:
+            yield self._text(f"{attained_text(board)}.", "dim")
         if board.shows_diagnostics:
             told = "; ".join(DIAGNOSTIC_TEXTS[name] for name in board.diagnostics)
             yield self._text(f"Of the selected candidates alone: {told}.", "dim")

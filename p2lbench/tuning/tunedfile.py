@@ -20,7 +20,7 @@ from p2lbench.yamledit import edited
 from p2lbench.yamlfile import display
 
 MARK = "# Written by p2lbench tune"
-FILES = ("file", "mask", "folder", "manifest")  # keys of an image that are paths
+FILES = ("file", "mask", "folder", "manifest", "point")  # keys of an image that are paths
 
 
 def place_for(suite: Suite, asked: Path | None) -> Path:
