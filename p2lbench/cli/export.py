@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -57,7 +57,7 @@ def _tabular(folder: Path, to: To, per: Lines, path: Path) -> int:
         raise UserError(f"-o: expected a file, got the folder {path}")
     if not path.parent.is_dir():
         raise UserError(f"-o: there is no folder {path.parent}; make it first")
-    kind = cast("Per", per.value)
+    kind: Per = per.value
     with Store.open_read(folder) as store:
         if not store.header():
             raise UserError(f"{folder}: no run has been planned here yet; run the suite first")

@@ -50,7 +50,8 @@ def _parquet(path: Path, columns: Columns, pages: Iterable[Sequence[Line]]) -> i
     """A file per page first, which polars then streams into one."""
     import polars as pl
 
-    parts, total = [], 0
+    parts: list[Path] = []
+    total = 0
     for page in pages:
         parts.append(path.with_name(f"page-{len(parts):06d}"))
         _frame(columns, page).write_parquet(parts[-1])

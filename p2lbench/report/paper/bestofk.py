@@ -14,6 +14,8 @@ def draw(path: Path, board: Leaderboard, width: style.Width) -> str | None:
 
     Raises: OSError.
     """
+    from matplotlib.ticker import MaxNLocator
+
     name = board.ranked_on
     found = (
         []
@@ -42,9 +44,9 @@ def draw(path: Path, board: Leaderboard, width: style.Width) -> str | None:
                 markeredgewidth=0.4,
             )
             handles.append(line)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         arrow = "higher" if metric.higher_is_better else "lower"
-        style.said(axes, "tries k", f"{metric.label}, best of k ({arrow} is better)")
+        style.said(axes, "tries k", metric.label, f"best of k, {arrow} is better")
         style.legend_below(figure, width, handles, names[: style.MAX_METHODS])
     return None
 

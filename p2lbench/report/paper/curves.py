@@ -31,7 +31,7 @@ def draw(path: Path, panel: Panel, over: Spent, width: style.Width) -> None:
         axes.set_xscale("log")
         if panel.geometric:
             axes.set_yscale("log")
-        style.said(axes, _LABELS[over], "best objective so far")
+        style.said(axes, _LABELS[over], "best objective so far", "(mean over candidates)")
         style.plain_ticks(axes)
         style.legend_below(figure, width, handles, names)
 

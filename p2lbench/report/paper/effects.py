@@ -27,24 +27,19 @@ def draw(path: Path, board: Leaderboard, width: style.Width) -> str | None:
     if not rows or board.ranked_on is None:
         return "no row is compared to a baseline: name one in the suite (baseline:)"
     metric = board.metric(board.ranked_on)
-    with style.figure(path, width, 0.75 + _LINE * len(rows)) as figure:
+    with style.figure(path, width, 0.85 + _LINE * len(rows)) as figure:
         axes = figure.subplots()
         for y, (_, one) in enumerate(rows):
             _effect(axes, y, one)
         _axis(axes, [one for _, one in rows])
         letters = 22 if width == "column" else 48
         axes.set_yticks(range(len(rows)))
-        axes.set_yticklabels([""] * len(rows))
-        for text, (row, _) in zip(axes.get_yticklabels(), rows, strict=True):
-            text.set_parse_math(False)
-            text.set_text(shorten(row_label(board, row), letters))
-        axes.set_yticklabels([t.get_text() for t in axes.get_yticklabels()], parse_math=False)
+        names = [shorten(row_label(board, row), letters) for row, _ in rows]
+        axes.set_yticklabels(names, parse_math=False)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         scale = rows[0][1].effect.scale
-        axes.set_xlabel(
-            shorten(f"{metric.label}: {scale} to {board.suite.baseline}, 95% interval", 60),
-            parse_math=False,
-        )
+        lines = (metric.label, f"{scale} to {board.suite.baseline}, 95% interval")
+        axes.set_xlabel("\n".join(shorten(line, 44) for line in lines), parse_math=False)
     return None
 
 

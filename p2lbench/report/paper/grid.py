@@ -34,8 +34,7 @@ def draw(path: Path, store: Store, board: Leaderboard, width: style.Width) -> st
     stacked = [folded(head, lambda part: len(part) <= letters)[:3] for head in heads]
     side = style.INCHES[width] / len(heads)
     top = 0.13 * max(len(parts) for parts in stacked)
-    with style.figure(path, width, len(lines) * (side + 0.13) + top) as figure:
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)  # type: ignore[union-attr]
+    with style.figure(path, width, len(lines) * (side + 0.13) + top, tight=True) as figure:
         places = figure.subplots(len(lines), len(heads), squeeze=False)
         for line, axes in zip(lines, places, strict=True):
             _line(axes, line)

@@ -37,9 +37,7 @@ def draw(path: Path, board: Leaderboard, width: style.Width) -> str | None:
         _front(axes, [p for p, row in zip(points, rows, strict=True) if row.standing.on_front])
         _scales(axes, points)
         arrow = "higher" if metric.higher_is_better else "lower"
-        style.said(
-            axes, "generator passes per image", f"{metric.label}, selected ({arrow} is better)"
-        )
+        style.said(axes, "generator passes per image", metric.label, f"selected, {arrow} is better")
         style.legend_below(figure, width, handles, names)
     return None
 

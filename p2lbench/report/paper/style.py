@@ -24,7 +24,7 @@ MAX_METHODS = 28
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 _MARKERS = "osD^vPX"
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -64,20 +64,27 @@ def look(k: int) -> Look:
 
 
 @contextmanager
-def figure(path: Path, width: Width, height: float) -> Iterator[Figure]:
+def figure(path: Path, width: Width, height: float, tight: bool = False) -> Iterator[Figure]:
     """A figure of a height in inches, which is written to `path` at the end, PDF or PNG.
+
+    `tight`: its parts side by side without space between them.
 
     Raises: OSError.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_SETTINGS)
+        for key, value in _SETTINGS.items():
+            matplotlib.rcParams[key] = value
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script DejaVu lacks
-        made = Figure(figsize=(INCHES[width], height), layout="constrained")
+        layout = ConstrainedLayoutEngine()
+        if tight:
+            layout.set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        made = Figure(figsize=(INCHES[width], height), layout=layout)
         FigureCanvasAgg(made)
         yield made
         undated = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
@@ -112,10 +119,10 @@ def legend_lines(names: Sequence[str], width: Width) -> float:
     return 0.16 * -(-len(names) // columns) + 0.1
 
 
-def said(axes: Axes, x: str, y: str) -> None:
-    """Labels of the axes, as text."""
+def said(axes: Axes, x: str, *y: str) -> None:
+    """Labels of the axes, as text; `y` in a line each."""
     axes.set_xlabel(shorten(x, 60), parse_math=False)
-    axes.set_ylabel(shorten(y, 48), parse_math=False)
+    axes.set_ylabel("\n".join(shorten(line, 36) for line in y), parse_math=False)
 
 
 def plain_ticks(axes: Axes) -> None:
