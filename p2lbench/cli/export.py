@@ -55,7 +55,7 @@ def _tabular(folder: Path, to: To, per: Lines, path: Path) -> int:
 
     if path.is_dir():
         raise UserError(f"-o: expected a file, got the folder {path}")
-    if not path.parent.is_dir():
+    if path.parent != folder and not path.parent.is_dir():
         raise UserError(f"-o: there is no folder {path.parent}; make it first")
     kind: Per = per.value
     with Store.open_read(folder) as store:
