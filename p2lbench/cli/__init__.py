@@ -13,6 +13,8 @@ from p2lbench.cli import (
     cite,
     compare,
     doctor,
+    export,
+    figures,
     lists,
     objects,
     plugins,
@@ -45,6 +47,8 @@ app.command("targets")(targets.targets)
 app.command("leaderboard")(results.leaderboard)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("figures")(figures.figures)
+app.command("export")(export.export)
 app.command("cite")(cite.cite)
 app.command("list")(lists.list_)
 app.command("measure-objects")(objects.measure_objects)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from p2lbench.folder import explained
@@ -27,19 +27,29 @@ def draw_grid(
     Raises:
         StoreError.
     """
-    rows = [row for row in board.rows if row.complete] or list(board.rows)
+    rows = shown_rows(board)
+    names = list(store.images() if images is None else images)
+    lines = grid_lines(store, board, rows, names)
+    labels = [row_label(board, row) for row in rows]
+    with explained(path.parent):
+        return grid.draw(path, *_grid_titles(board), labels, lines, len(names))
+
+
+def shown_rows(board: Leaderboard) -> list[Row]:
+    """The rows that have something to show; all, if none has."""
+    return [row for row in board.rows if row.complete] or list(board.rows)
+
+
+def grid_lines(
+    store: Store, board: Leaderboard, rows: Sequence[Row], names: Sequence[str]
+) -> Iterator[grid.Line]:
+    """A line per image, with a tile per row; those beyond what a grid shows have no pictures."""
     targets = store.images()
-    names = list(targets if images is None else images)
     found = _first_repeat(
         store, {row.labels for row in rows[: grid.MAX_METHODS]}, {*names[: grid.MAX_LINES]}
     )
-    lines = (
-        _line(store, board, targets[name], [found.get((row.labels, name)) for row in rows])
-        for name in names
-    )
-    labels = [_label(board, row) for row in rows]
-    with explained(path.parent):
-        return grid.draw(path, *_grid_titles(board), labels, lines, len(names))
+    for name in names:
+        yield _line(store, board, targets[name], [found.get((row.labels, name)) for row in rows])
 
 
 def _line(
@@ -50,9 +60,23 @@ def _line(
 
 
 def draw_curves(path: Path, store: Store, board: Leaderboard) -> Path:
+    """The panels of `convergence` below each other, as PNG or PDF by the suffix.
+
+    Raises: StoreError.
+    """
+    drawn = convergence(store, board)
+    title = f"{board.suite.name}: convergence"
+    with explained(path.parent):
+        return curves.draw(path, title, board.suite.candidates, drawn)
+
+
+def convergence(
+    store: Store, board: Leaderboard, over: curves.Spent = "passes"
+) -> list[curves.Panel]:
     """A panel per generator and loss: objectives of different losses do not compare.
 
-    Over the images that a row's numbers are over. PNG or PDF by the suffix. Raises: StoreError.
+    Over the images that a row's numbers are over; rows are called as in `row_label`, without
+    generator and loss. Raises: StoreError.
     """
     complete = {row.labels: row.complete for row in board.rows if row.complete}
     traces: dict[_Labels, dict[str, list[Trace]]] = {}
@@ -65,10 +89,7 @@ def draw_curves(path: Path, store: Store, board: Leaderboard) -> Path:
         if row.labels in traces:
             title = f"generator {row.labels[0]} · objective {row.labels[1]}"
             panels.setdefault(title, {})[_curve_label(board, row)] = traces[row.labels]
-    drawn = [curves.panel(title, methods) for title, methods in panels.items()]
-    title = f"{board.suite.name}: convergence"
-    with explained(path.parent):
-        return curves.draw(path, title, board.suite.candidates, drawn)
+    return [curves.panel(title, methods, over) for title, methods in panels.items()]
 
 
 def _first_repeat(
@@ -134,7 +155,8 @@ def _grid_titles(board: Leaderboard) -> tuple[str, str]:
     )
 
 
-def _label(board: Leaderboard, row: Row) -> str:
+def row_label(board: Leaderboard, row: Row) -> str:
+    """The axes that vary, the optimizer first."""
     return " · ".join(row.labels[k] for k in reversed(board.varying))
 
 

@@ -127,13 +127,7 @@ def remarks(board: SideBySide) -> Iterator[str]:
             told = [f"{d.what} {_value(d.first)} → {_value(d.second)}" for d in pair.differences]
             more = f", and {len(told) - _FEW} more" if len(told) > _FEW else ""
             yield f"{' · '.join(name(board, pair.labels))}: {', '.join(told[:_FEW])}{more}"
-    for pair in board.pairs:
-        if any(pair.only):
-            first, second = pair.only
-            yield (
-                f"{' · '.join(name(board, pair.labels))}: {count(first, 'cell')} in the first "
-                f"alone, {second} in the second alone: left out"
-            )
+    yield from _left_out(board)
     for word, images, rows in zip(
         ("first", "second"), board.only_images, board.only_rows, strict=True
     ):
@@ -143,6 +137,19 @@ def remarks(board: SideBySide) -> Iterator[str]:
             names = [" · ".join(name(board, row)) for row in rows]
             yield f"rows in the {word} alone: {_list(names)}"
     yield from board.notes
+
+
+def _left_out(board: SideBySide) -> Iterator[str]:
+    """Cells of rows that both have, which one alone planned."""
+    counts = {pair.only for pair in board.pairs}
+    for pair in board.pairs[:1] if len(counts) == 1 else board.pairs:
+        whose = "each row" if len(counts) == 1 else " · ".join(name(board, pair.labels))
+        first, second = pair.only
+        if first or second:
+            yield (
+                f"{whose}: {count(first, 'cell')} in the first alone, {second} in the second "
+                "alone: left out"
+            )
 
 
 def _list(names: Sequence[str]) -> str:

@@ -140,7 +140,7 @@ def test_style(board: Leaderboard) -> None:
     assert r"{\scriptsize [0.350, 0.350]}" in text
     assert "% $^\\dagger$ not over all images." in text
     assert "% without a column: percep-fmnist-heldout, lpips-alex" in text
-    with pytest.raises(UserError, match="--metric: no metric 'psrn' here. Did you mean 'psnr'"):
+    with pytest.raises(UserError, match=r"--metric: no metric 'psrn' here\. Did you mean 'psnr'"):
         as_latex(board, Latex(metrics=("psrn",)))
 
 
@@ -151,8 +151,10 @@ def test_an_empty_table(board: Leaderboard) -> None:
 @pytest.mark.skipif(PDFLATEX is None, reason="no pdflatex here")
 @pytest.mark.parametrize("style", [Latex(), Latex(intervals=True), Latex(tabular=True)], ids=str)
 def test_pdflatex_takes_it(board: Leaderboard, tmp_path: Path, style: Latex) -> None:
-    latin = [row.labels[4].replace("漢", "é `--' \\par ^^M \"") for row in board.rows]
-    rows = [replace(r, labels=(*r.labels[:4], n), notes=(n,)) for r, n in zip(board.rows, latin, strict=True)]  # fmt: skip
+    rows = []
+    for row in board.rows:
+        name = row.labels[4].replace("漢", "é `--' \\par ^^M \"")
+        rows.append(replace(row, labels=(*row.labels[:4], name), notes=(name,)))
     (tmp_path / "table.tex").write_text(as_latex(replace(board, rows=tuple(rows)), style))
     (tmp_path / "main.tex").write_text(
         r"\documentclass{article}\usepackage{booktabs,amssymb}"

@@ -1,0 +1,48 @@
+"""`p2lbench figures`: a results folder's figures for a paper."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p2lbench.cli.common import show, table
+
+
+class Form(StrEnum):
+    """The files."""
+
+    pdf = "pdf"
+    png = "png"
+
+
+class Width(StrEnum):
+    """How wide they are in print."""
+
+    column = "column"
+    page = "page"
+
+
+def figures(
+    folder: Annotated[Path, typer.Argument(help="A suite's results folder.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Where to; default: FOLDER/figures."),
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="PDF, or PNG of 300 dpi.")] = Form.pdf,
+    width: Annotated[
+        Width, typer.Option("--width", help="Of one column of a paper, or of its page.")
+    ] = Width.column,
+) -> None:
+    """Draw a results folder's figures for a paper, one per file."""
+    from p2lbench import leaderboard
+    from p2lbench.report.paper import draw_all
+    from p2lbench.store import Store
+
+    with Store.open_read(folder) as store:
+        board = leaderboard.load(store)
+        drawn = draw_all(store, board, output or folder / "figures", form.value, width.value)
+        lines = [[one.name, str(one.path or "not drawn"), one.reason] for one in drawn]
+    show(table(["figure", "file", ""], lines))
