@@ -21,6 +21,7 @@ KINDS = {"latents": ".safetensors", "images": ".png"}
 TARGETS = "targets"
 _TEMPORARY = ".tmp"
 _BUSY_SECONDS = 30.0
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE plan (
@@ -99,6 +100,7 @@ def remove_new(folder: Path, before: set[str]) -> None:
 
 def open_database(folder: Path, suite_name: str, exists: bool) -> sqlite3.Connection:
     """Open for writing, made first if it is not there; the lock must be held."""
+    _need_locks(folder)
     for kind in (*KINDS, TARGETS):
         (folder / kind).mkdir(exist_ok=True)
         for leftover in (folder / kind).glob(f"*{_TEMPORARY}"):
@@ -205,7 +207,8 @@ def _leftover(path: Path) -> bool:
     """Is it what a run leaves that died while it made the folder?"""
     if path.name in (*KINDS, TARGETS):
         return path.is_dir() and not os.listdir(path)
-    return path.name == "lock" or path.name.startswith(("lock.", f"{DATABASE}."))
+    # NFS keeps what is removed while somebody reads it, as .nfs… for a while.
+    return path.name == "lock" or path.name.startswith(("lock.", f"{DATABASE}.", ".nfs"))
 
 
 def _create_database(folder: Path, suite_name: str) -> None:
@@ -226,6 +229,23 @@ def _create_database(folder: Path, suite_name: str) -> None:
     os.replace(path, folder / DATABASE)
     _sync_folder(folder)
     _sync_folder(folder.parent)
+
+
+def _need_locks(folder: Path) -> None:
+    """SQLite needs POSIX locks, and takes their absence for a busy or a broken database."""
+    with contextlib.suppress(ImportError):  # elsewhere than on POSIX there are others
+        import fcntl
+
+        with open(folder / "lock", "rb+") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in _NO_LOCKS:
+                    raise StoreError(
+                        f"{folder}: this file system has no file locks ({error.strerror}), without "
+                        "which two programs could spoil the results. Mount it with locks (NFS: "
+                        "version 4, or 3 with lockd), or give a folder elsewhere with --results"
+                    ) from error
 
 
 def _explain_sqlite(folder: Path, error: sqlite3.Error) -> StoreError:

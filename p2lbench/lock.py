@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import math
 import os
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ class FolderLock:
     `acquire` takes it, or raises StoreError naming who holds it. A stale lock (its process is gone,
     or no heartbeat for a minute) is explained through `warn` and taken over. A holder that was
     suspended for so long that it lost the lock finds out in `check`, before it writes.
+
+    It holds on network file systems, too. Ages are told by the file system's clock alone, of files
+    that were opened for it, since NFS may remember a time for as long as a minute otherwise.
     """
 
     def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
@@ -70,21 +74,37 @@ class FolderLock:
             try:
                 os.link(beside, self.path)
             except FileExistsError:
-                return False
+                # Of NFS, that may be the answer to a request that was sent twice, and the first
+                # time with success: then the file has both names.
+                return beside.stat().st_nlink == 2
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP):
+                    raise
+                return self._create_unlinked(beside.read_bytes())
+        return True
+
+    def _create_unlinked(self, text: bytes) -> bool:
+        """The same where a file cannot have two names."""
+        try:
+            with open(self.path, "xb") as file:
+                file.write(text)
+        except FileExistsError:
+            return False
         return True
 
     def _take_over(self) -> None:
-        holder = _read(self.path)
-        age = _age(self.path)
+        now = self._now()
+        holder, beaten = _look(self.path)
+        age = now - beaten
         why = _why_stale(holder, age)
         if why is None or (holder is None and not self._create()):
-            raise self._held(_read(self.path), age)
+            raise self._held(now)
         if holder is None:
             return
         with self._claimed():
             # A faster process may have taken it between the look and the claim.
             if _read(self.path) != holder:
-                raise self._held(_read(self.path), _age(self.path))
+                raise self._held(now)
             with self._written() as beside:
                 os.replace(beside, self.path)
         self._warn(
@@ -109,18 +129,26 @@ class FolderLock:
         try:
             os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
         except FileExistsError:
-            if _age(claim) > STALE_AFTER:  # it died within these few lines
+            now = self._now()
+            if now - _look(claim)[1] > STALE_AFTER:  # it died within these few lines
                 claim.unlink(missing_ok=True)
-            raise self._held(_read(self.path), _age(self.path)) from None
+            raise self._held(now) from None
         try:
             yield
         finally:
             claim.unlink(missing_ok=True)
 
-    def _held(self, holder: dict[str, Any] | None, age: float) -> StoreError:
+    def _now(self) -> float:
+        """The file system's time, which need not be this machine's."""
+        with self._written() as beside:
+            return beside.stat().st_mtime
+
+    def _held(self, now: float) -> StoreError:
+        holder, beaten = _look(self.path)
+        age = max(now - beaten, 0.0)
         return StoreError(
             f"{self.path.parent}: another run is writing here{_named(holder)}, last heard of "
-            f"{max(age, 0.0):.0f} s ago. Wait for it to finish or stop it, or give this run a "
+            f"{age:.0f} s ago. Wait for it to finish or stop it, or give this run a "
             f"folder of its own with --results. If nothing runs there any more, delete {self.path}"
         )
 
@@ -144,20 +172,21 @@ def _pid_space() -> str:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """What a lock file says; None if there is none, empty if it cannot be read (half written)."""
+    return _look(path)[0]
+
+
+def _look(path: Path) -> tuple[dict[str, Any] | None, float]:
+    """What a lock file says, and when it was last touched: in the future, if that is unknown."""
+    touched = math.inf
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            touched = os.fstat(file.fileno()).st_mtime
+            value = json.loads(file.read())
     except FileNotFoundError:
-        return None
+        return None, touched
     except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _age(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return 0.0
+        return {}, touched
+    return value if isinstance(value, dict) else {}, touched
 
 
 def _why_stale(holder: dict[str, Any] | None, age: float) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from enum import StrEnum
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, cores, emit, log, logs_only, out
-from p2lbench.errors import UserError
+from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out
+from p2lbench.cli.executors import (
+    DEVICE,
+    EXECUTOR,
+    MEMORY,
+    SCHEDULER,
+    WORKERS,
+    ExecutorName,
+    Where,
+    chosen_device,
+    chosen_executor,
+)
 
 if TYPE_CHECKING:
     from p2lbench.executors.base import Executor
     from p2lbench.plan import Plan
     from p2lbench.plugins import Plugins
-    from p2lbench.registry import Registry
     from p2lbench.runner import Outcome
     from p2lbench.suite import Suite
 
@@ -29,30 +37,8 @@ SET = Annotated[
 SUITE = Annotated[str, typer.Argument(help="A suite's file, or the name of a shipped one.")]
 
 
-class ExecutorName(StrEnum):
-    """Where cells run."""
-
-    inline = "inline"
-    processes = "processes"
-    dask = "dask"
-
-
 RESULTS = Annotated[
     Path, typer.Option("--results", metavar="DIR", help="The parent of the suite's folder.")
-]
-EXECUTOR = Annotated[
-    ExecutorName,
-    typer.Option("--executor", help="In worker processes, in this one, or on a dask cluster."),
-]
-SCHEDULER = Annotated[
-    str | None,
-    typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="Of the dask cluster to use."),
-]
-WORKERS = Annotated[
-    int | None, typer.Option("--workers", min=1, help="How many; default: as cores allow.")
-]
-DEVICE = Annotated[
-    str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="What cells compute on.")
 ]
 
 
@@ -62,6 +48,7 @@ def run(
     executor: EXECUTOR = ExecutorName.processes,
     workers: WORKERS = None,
     scheduler: SCHEDULER = None,
+    memory: MEMORY = None,
     device: DEVICE = "auto",
     plugin: PLUGIN = None,
     overrides: SET = None,
@@ -77,9 +64,10 @@ def run(
 
     # Standard output is for the result: whatever a plugin prints is a log.
     with logs_only():
+        where = Where(executor, workers, scheduler, memory)
         checked, plugins = load(suite, plugin or (), overrides or ())
         planned = plan(checked, plugins, chosen_device(device, scheduler))
-        chosen = chosen_executor(executor, workers, scheduler, planned, plugins.registry)
+        chosen = chosen_executor(where, planned, plugins.registry)
         if checked.images and checked.tune_images:
             log().print(Text(left_out(checked)), soft_wrap=True)
         again = f"p2lbench run {suite} --results {results}"
@@ -92,33 +80,6 @@ def run(
     raise typer.Exit(0 if outcome.clean else 1)
 
 
-def chosen_device(asked: str, scheduler: str | None = None) -> str:
-    """The device that `--device` means; on a cluster's workers, if there is a scheduler.
-
-    Raises:
-        UserError: no such device, or it is not here.
-    """
-    import torch
-
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, index = asked.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdigit())):
-        raise UserError(f"--device: expected auto, cpu, cuda or cuda:N, got '{asked}'")
-    if scheduler is not None and index:
-        raise UserError(
-            f"--device: expected cuda, got {asked}: which GPU is up to each worker of the cluster "
-            "(CUDA_VISIBLE_DEVICES)"
-        )
-    if scheduler is not None:
-        return kind
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise UserError(
-            f"--device: {asked} is not there ({torch.cuda.device_count()} CUDA devices); use cpu"
-        )
-    return asked
-
-
 def left_out(suite: Suite) -> str:
     """What becomes of the images that are for tuning."""
     from p2lbench.report.text import count
@@ -126,47 +87,6 @@ def left_out(suite: Suite) -> str:
     are = "is" if len(suite.tune_images) == 1 else "are"
     images = count(len(suite.tune_images), "image")
     return f"{images} {are} for tuning only (split: tune): not run; p2lbench tune uses them"
-
-
-def chosen_executor(
-    name: ExecutorName,
-    workers: int | None,
-    scheduler: str | None,
-    planned: Plan,
-    registry: Registry,
-) -> Executor:
-    """What `--executor`, `--workers` and `--scheduler` mean for a plan.
-
-    Raises:
-        UserError: they do not go together, or the cluster cannot be used.
-    """
-    from p2lbench.executors import Dask, Inline, Processes
-    from p2lbench.executors.cluster import distributed
-
-    suite = planned.suite
-    if scheduler is not None:
-        _check_scheduler(name, workers, scheduler)
-    if name is ExecutorName.inline:
-        return Inline(planned.device, suite.plugin_files)
-    count = min(workers or max(1, cores() // suite.threads), max(1, len(planned)))
-    if name is ExecutorName.processes:
-        return Processes(planned.device, count, suite.plugin_files)
-    distributed()
-    return Dask(planned.device, registry, suite.plugin_files, scheduler=scheduler, workers=count)
-
-
-def _check_scheduler(name: ExecutorName, workers: int | None, scheduler: str) -> None:
-    from p2lbench.executors.cluster import checked_address, connected
-
-    if name is not ExecutorName.dask:
-        raise UserError(f"--scheduler is of --executor dask, not of {name.value}")
-    if workers is not None:
-        raise UserError(
-            "--workers: with --scheduler, workers are started beside it ('dask worker'), not here"
-        )
-    checked_address(scheduler)
-    with connected(scheduler):
-        pass
 
 
 def followed(

@@ -13,20 +13,18 @@ import typer
 from rich.text import Text
 
 from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out, show
-from p2lbench.cli.run import (
+from p2lbench.cli.executors import (
     DEVICE,
     EXECUTOR,
-    RESULTS,
+    MEMORY,
     SCHEDULER,
-    SET,
-    SUITE,
     WORKERS,
     ExecutorName,
+    Where,
     chosen_device,
     chosen_executor,
-    followed,
-    relative,
 )
+from p2lbench.cli.run import RESULTS, SET, SUITE, followed, relative
 from p2lbench.tuning import TRIALS
 
 if TYPE_CHECKING:
@@ -54,6 +52,7 @@ def tune(
     executor: EXECUTOR = ExecutorName.processes,
     workers: WORKERS = None,
     scheduler: SCHEDULER = None,
+    memory: MEMORY = None,
     device: DEVICE = "auto",
     plugin: PLUGIN = None,
     overrides: SET = None,
@@ -65,6 +64,7 @@ def tune(
     from p2lbench.tuning import job as jobs
 
     with logs_only():
+        where = Where(executor, workers, scheduler, memory)
         checked, plugins = load(suite, plugin or (), overrides or ())
         job = jobs.prepare(
             checked,
@@ -76,7 +76,7 @@ def tune(
             output=output,
         )
         planned = plan(job.trials, plugins, chosen_device(device, scheduler))
-        chosen = chosen_executor(executor, workers, scheduler, planned, plugins.registry)
+        chosen = chosen_executor(where, planned, plugins.registry)
         for line in _announced(job, planned):
             log().print(Text(line), soft_wrap=True)
         outcome = followed(planned, plugins, chosen, results, _again())

@@ -36,7 +36,8 @@ class Dask:
 
     Only so many orders are under way as keep the workers busy. A worker that has other code or
     weights than the plan was made with gets no cells. With a scheduler, cells of the device cuda
-    ask for the resource GPU.
+    ask for the resource GPU. `memory`: the bytes that a cell's process may take; 0: its part of the
+    machine, by the threads of its worker.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class Dask:
         *,
         scheduler: str | None = None,
         workers: int = 1,
+        memory: int = 0,
     ) -> None:
         self.device, self.registry = device, registry
         self.plugin_files = tuple(plugin_files)
-        self.scheduler, self.workers = scheduler, workers
+        self.scheduler, self.workers, self.memory = scheduler, workers, memory
 
     def run(self, tasks: Iterable[Task], watch: Watch) -> Generator[Record]:
         """See `Executor.run`.
@@ -63,7 +65,8 @@ class Dask:
         if first is None:
             return
         with self._client() as client:
-            job = Job(_name(), self.device, tuple(map(PluginFile.read, self.plugin_files)))
+            plugins = tuple(map(PluginFile.read, self.plugin_files))
+            job = Job(_name(), self.device, plugins, self.memory)
             gpu = self.scheduler is not None and self.device.startswith("cuda")
             driver = _Driver(client, job, Agreement(self.registry), watch, gpu)
             try:

@@ -15,10 +15,15 @@ from p2lbench.record import Record
 
 
 class Processes:
-    """Each cell runs in one of `workers` spawned processes, which keep their models loaded."""
+    """Each cell runs in one of `workers` spawned processes, which keep their models loaded.
 
-    def __init__(self, device: str, workers: int, plugin_files: Sequence[Path] = ()) -> None:
-        self.device, self.workers = device, workers
+    `memory`: the bytes that each of them may take; 0: no limit.
+    """
+
+    def __init__(
+        self, device: str, workers: int, plugin_files: Sequence[Path] = (), *, memory: int = 0
+    ) -> None:
+        self.device, self.workers, self.memory = device, workers, memory
         self.plugin_files = tuple(plugin_files)
 
     def run(self, tasks: Iterable[Task], watch: Watch) -> Generator[Record]:
@@ -46,7 +51,7 @@ class Processes:
                 worker.kill()
 
     def _worker(self, task: Task, watch: Watch) -> Worker:
-        worker = Worker.spawn(self.device, self.plugin_files)
+        worker = Worker.spawn(self.device, self.plugin_files, self.memory)
         _give(worker, task, watch)
         return worker
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from p2lbench.executors import memory
 from p2lbench.executors.pool import Pool
 from p2lbench.executors.worker import Order, Reply, Worker, replies
 
@@ -36,11 +37,16 @@ class PluginFile:
 
 @dataclass(frozen=True)
 class Job:
-    """What the orders of a run have in common; `topic`: where its workers tell their news."""
+    """What the orders of a run have in common.
+
+    `topic`: where its workers tell their news. `memory`: the bytes that a cell's process may take;
+    0: the worker's part of its machine.
+    """
 
     topic: str
     device: str
     plugins: tuple[PluginFile, ...]
+    memory: int = 0
 
 
 def run(job: Job, order: Order) -> tuple[str, Reply | None]:
@@ -54,12 +60,14 @@ def run(job: Job, order: Order) -> tuple[str, Reply | None]:
     tell = partial(_tell, dask_worker, job.topic, order.cell)
     tell("started", dask_worker.address)
     files = _files(job, Path(dask_worker.local_directory))
-    child = _POOL.borrow((job.device, files), partial(_spawn, job.device, files))
+    limit = job.memory or memory.share(dask_worker.state.nthreads)
+    kind = job.device, files, limit
+    child = _POOL.borrow(kind, partial(_spawn, *kind))
     try:
         child.give(order, _rarely(partial(tell, "progress")))
         return str(dask_worker.address), _reply(child, _wanted(dask_worker))
     finally:
-        _POOL.give_back((job.device, files), child)
+        _POOL.give_back(kind, child)
 
 
 def _reply(child: Worker, wanted: Callable[[], bool]) -> Reply | None:
@@ -71,10 +79,10 @@ def _reply(child: Worker, wanted: Callable[[], bool]) -> Reply | None:
             return None
 
 
-def _spawn(device: str, files: Sequence[Path]) -> Worker:
+def _spawn(device: str, files: Sequence[Path], limit: int) -> Worker:
     # A nanny's worker is a daemon, which may not have children; these end when it does.
     multiprocessing.current_process().daemon = False
-    return Worker.spawn(device, files)
+    return Worker.spawn(device, files, limit)
 
 
 def _wanted(dask_worker: Any) -> Callable[[], bool]:

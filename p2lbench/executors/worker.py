@@ -16,13 +16,14 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from p2lbench.executors import child
+from p2lbench.executors import child, memory
 from p2lbench.record import Record, Status
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
 LOAD_SECONDS = 300.0  # for importing torch and plugins and reading weights
+LOOK_SECONDS = 1.0  # between two looks at the memory that a worker takes
 GRACE_SECONDS = 2.0  # a worker notices its deadline itself, if its plugin makes a call
 
 Progress = Callable[[int, float], None]
@@ -54,11 +55,13 @@ class Worker:
     order: Order | None = None
     progress: Progress | None = None
     deadline: float = inf
+    limit: int = 0  # bytes of memory it may take; 0: no limit
+    looked: float = -inf
     alive: bool = field(default=True)
 
     @classmethod
-    def spawn(cls, device: str, plugin_files: Sequence[Path]) -> Worker:
-        """Start a child, which loads its plugins at once."""
+    def spawn(cls, device: str, plugin_files: Sequence[Path], limit: int = 0) -> Worker:
+        """Start a child, which loads its plugins at once, and may take `limit` bytes of memory."""
         context = multiprocessing.get_context("spawn")
         mine, theirs = context.Pipe()
         arguments = (theirs, device, plugin_files, os.getpid())
@@ -66,7 +69,7 @@ class Worker:
         with interrupts_held():
             process.start()
         theirs.close()
-        return cls(process, mine)
+        return cls(process, mine, limit=limit)
 
     def give(self, order: Order, progress: Progress | None = None) -> None:
         """Hand over an order; the child must have no other."""
@@ -97,13 +100,25 @@ class Worker:
             self.progress(*content)
         return None
 
-    def overdue(self) -> Reply | None:
-        """Kill the child if its time is over."""
-        if time.monotonic() < self.deadline:
-            return None
+    def exceeded(self) -> Reply | None:
+        """Kill the child if its time is over, or if it takes more memory than it may."""
         assert self.order is not None
+        now = time.monotonic()
+        if now >= self.deadline:
+            self.kill()
+            return self._ended("timeout", f"stopped after {self.order.timeout:g} s by the parent")
+        if not self.limit or now < self.looked + LOOK_SECONDS:
+            return None
+        self.looked = now
+        taken = memory.resident(self.process.pid) or 0
+        if taken <= self.limit:
+            return None
         self.kill()
-        return self._ended("timeout", f"stopped after {self.order.timeout:g} s by the parent")
+        return self._ended(
+            "failed",
+            f"its process took {taken / 1e9:.2f} GB of memory, more than the limit of "
+            f"{self.limit / 1e9:.2f} GB (--memory-limit)",
+        )
 
     def stop(self) -> None:
         """Let the child end by itself; for one that has no order."""
@@ -135,11 +150,14 @@ class Worker:
 def replies(workers: Sequence[Worker], patience: float = inf) -> list[tuple[Worker, Reply]]:
     """Wait until something happens, for `patience` seconds at most; the replies that came of it."""
     deadline = min(worker.deadline for worker in workers)
+    if any(worker.limit for worker in workers):
+        patience = min(patience, LOOK_SECONDS)
     seconds = min(patience, max(0.0, deadline - time.monotonic()))
     ready = wait([worker.pipe for worker in workers], None if seconds == inf else seconds)
     found = []
     for worker in workers:
-        reply = worker.read() if worker.pipe in ready else worker.overdue()
+        reply = worker.read() if worker.pipe in ready else None
+        reply = reply or worker.exceeded()
         if reply is not None:
             found.append((worker, reply))
     return found

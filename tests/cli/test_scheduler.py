@@ -52,6 +52,9 @@ def test_options_that_do_not_go_together(suite: Path) -> None:
     dask = ("--executor", "dask", "--scheduler")
     assert "--workers: with --scheduler" in refused(suite, *dask, address, "--workers", "2")
     assert "expected tcp://HOST:PORT" in refused(suite, *dask, "node7:8786")
+    assert "--memory-limit: expected a number" in refused(suite, "--memory-limit", "much")
+    inline = ("--executor", "inline", "--memory-limit", "1GB")
+    assert "--executor inline has none" in refused(suite, *inline)
     said = refused(suite, *dask, address, "--device", "cuda:1")
     assert "--device: expected cuda, got cuda:1" in said
 
