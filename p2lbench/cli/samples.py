@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from p2lbench.cli.common import JSON, PLUGIN, emit, logs_only, out
-from p2lbench.cli.run import DEVICE, chosen_device
+from p2lbench.cli.executors import DEVICE, chosen_device
 
 
 def samples(
