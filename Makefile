@@ -17,6 +17,8 @@ demo: $(READY)
 	$(VENV)/bin/p2lbench run quickstart --results $(RESULTS)
 	@echo
 	@echo "Done. The leaderboard again: $(VENV)/bin/p2lbench leaderboard $(RESULTS)/quickstart"
+	@echo "As a page: $(VENV)/bin/p2lbench report $(RESULTS)/quickstart"
+	@echo "For a paper: $(VENV)/bin/p2lbench leaderboard $(RESULTS)/quickstart --format latex"
 	@echo "Pictures: $(RESULTS)/quickstart/grid.png and $(RESULTS)/quickstart/curves.png"
 
 test: $(READY)
