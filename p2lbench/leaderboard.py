@@ -400,9 +400,11 @@ def _board_notes(board: Leaderboard, cells: Sequence[CellNumbers]) -> tuple[str,
         notes.append(
             "rows cover different images: those with fewer are listed last, not ranked or marked"
         )
-    notes += [f"{name}: {why}" for cell in cells for name, why in cell.missing.items()]
+    missing = dict.fromkeys(pair for cell in cells for pair in cell.missing.items())
+    notes += [f"{name}: {why}" for name, why in missing]
+    environments = [dict(pairs) for pairs in {cell.environment for cell in cells}]
     for key in ENVIRONMENT:
-        found = {dict(cell.environment)[key] for cell in cells if key in dict(cell.environment)}
+        found = {environment[key] for environment in environments if key in environment}
         if len(found) > 1:
             notes.append(f"cells differ in {key}: {', '.join(sorted(found))}")
     return tuple(dict.fromkeys(notes))

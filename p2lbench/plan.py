@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import product
 from math import isinf
@@ -123,6 +123,7 @@ class Plan:
     suite: Suite
     device: str
     planned: tuple[Planned, ...]
+    _parts: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def methods(self) -> tuple[Method, ...]:
@@ -176,9 +177,13 @@ class Plan:
                 yield planned, image, repeat, self._identity(planned, image, repeat)
 
     def _identity(self, planned: Planned, image: Image, repeat: int) -> str:
-        content = self._content(planned.view, image)
-        own = {"method": planned.key, "seed": self.suite.seed, "repeat": repeat}
-        return canonical({**content, **own})
+        key = id(planned.view), image.name
+        if key not in self._parts:  # all but the method and the repeat, since there are many cells
+            own = {"method": "@", "repeat": 0, "seed": self.suite.seed}
+            whole = canonical({**self._content(planned.view, image), **own})
+            self._parts[key] = whole.split('"@","repeat":0')
+        before, after = self._parts[key]
+        return f'{before}"{planned.key}","repeat":{repeat}{after}'
 
     def _content(self, view: View, image: Image) -> dict[str, Any]:
         """What of an image decides a cell: its pixels, its mask and what the mask's background
@@ -388,13 +393,4 @@ def _origins(used: Any, plugins: Plugins) -> list[dict[str, str | None]]:
     found = {(reported or [Origin("p2lbench", p2lbench.__version__)])[0]}
     for spec in specs(used):
         found.add(plugins.registry.find(spec.kind, spec.name)[0].origin)
-    return sorted(map(_origin, found), key=digest)
-
-
-def _origin(origin: Origin) -> dict[str, str | None]:
-    # A single file is its content: where it lies and what it is called decide nothing.
-    file = origin.version is None and origin.source is not None
-    return {
-        **({} if file else {"name": origin.name, "version": origin.version}),
-        "source": origin.source,
-    }
+    return sorted((origin.plain() for origin in found), key=digest)

@@ -35,6 +35,15 @@ class Origin:
     def __str__(self) -> str:
         return f"{self.name} {self.version}" if self.version else self.name
 
+    def plain(self) -> dict[str, str | None]:
+        """What of it decides a cell. A single file is its content: where it lies and what it is
+        called decide nothing."""
+        file = self.version is None and self.source is not None
+        return {
+            **({} if file else {"name": self.name, "version": self.version}),
+            "source": self.source,
+        }
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -109,7 +109,7 @@ class Row:
 MEAN, _BEST, SELECTED, _ALIGNED, _UNMASKED = range(5)  # rows of `CellNumbers.numbers`
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellNumbers:
     """A record, reduced to what rows need: `numbers` (5, metrics) has NaN for every hole, and so
     has `candidates` (metrics, candidates)."""
@@ -149,7 +149,7 @@ def reduce(planned: PlanRow, record: Record | None, metrics: Sequence[Metric]) -
         status=record.status,
         reason=record.reason,
         numbers=None if values is None else _numbers(values, metrics, chosen),
-        candidates=None if values is None else values[0],
+        candidates=None if values is None else values[0].copy(),  # without the other frames
         diagnostics=_diagnostics(record, chosen) if ok else {},
         spent=(_or_nan(spent[0]), _or_nan(spent[1])),
         missing=record.missing,

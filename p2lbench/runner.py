@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -25,7 +25,7 @@ from p2lbench.plan import Cell, Image, Plan, Task, hashes_of_files, specs, weigh
 from p2lbench.record import KEPT, Record, Status
 from p2lbench.registry import Registry
 from p2lbench.spec import Method, WeightedLoss, canonical, digest
-from p2lbench.store import Store, folder_of
+from p2lbench.store import Standing, Store, folder_of
 from p2lbench.suite import Suite
 from p2lbench.yamlfile import display
 
@@ -89,24 +89,26 @@ def run(
     began, suite = time.monotonic(), plan.suite
     _check_images(suite)
     folder = folder_of(results, suite.name).absolute()
-    cells = list(islice(plan.cells(), limit))
-    keys = metric_keys(suite, registry)
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
-        wanted = {cell.id: {**keys, TRUTH: _truth(cell.image, registry)} for cell in cells}
-        _keep_plan(store, plan, wanted)
+        cells = {cell.id for cell in islice(plan.cells(), limit)}
+        _keep_plan(store, plan, cells)
         _describe(store, plan, registry)
-        kept, todo = _divided(cells, {} if fresh else _standing(store, wanted))
+        keys = _keys(suite, registry)
         counts: Counter[str] = Counter(total=len(cells))
-        for record in kept:
-            counts.update([record.status, "cached"])
-            follow.cell_done(record, cached=True)
-        scored = {cell.id for cell, step in todo if step is Step.score}
+        steps: dict[str, Step] = {}
+        for cell, step, status in () if fresh else _standing(store, keys):
+            steps[cell] = step
+            if step is Step.keep:
+                counts.update([status, "cached"])
+                follow.cell_done(Record(cell, status), cached=True)
+        flying: dict[str, Cell] = {}
+        todo = _todo(islice(plan.cells(), limit), steps, flying)
         # Closing stops the workers, whatever ends this loop.
         with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
             for found in records:
-                record = _merged(store, found) if found.cell in scored else found
-                measured = {**record.measured, **wanted[record.cell]}
-                store.put(replace(record, measured=measured))
+                image = flying.pop(found.cell).image
+                record = _merged(store, found) if found.cell in steps else found
+                store.put(replace(record, measured={**record.measured, **keys[image.name]}))
                 counts[record.status] += 1
                 follow.cell_done(record)
     tally = {key: counts[key] for key in ("total", "ok", "cached", *STATUSES[1:])}
@@ -129,40 +131,40 @@ class Step(Enum):
     run = "run"
 
 
+def _keys(suite: Suite, registry: Registry) -> dict[str, dict[str, str]]:
+    """Image's name → hashes of all that decides what is measured of a cell's points."""
+    keys = metric_keys(suite, registry)
+    return {image.name: {**keys, TRUTH: _truth(image, registry)} for image in suite.images}
+
+
 def _standing(
     store: Store, keys: Mapping[str, Mapping[str, str]]
-) -> dict[str, tuple[Step, Status]]:
-    """Of each planned cell that has a record: what it needs, and its status."""
-    return {
-        planned.cell: (_step(record, keys[planned.cell]), record.status)
-        for planned, record in store.records()
-        if record is not None
-    }
+) -> Iterator[tuple[str, Step, Status]]:
+    """Of each planned cell that has a record to build on: what it needs, and its status."""
+    for found in store.standings():
+        step = _step(found, keys[found.image])
+        if step is not Step.run:
+            yield found.cell, step, found.status
 
 
-def _divided(
-    cells: Sequence[Cell], standing: Mapping[str, tuple[Step, Status]]
-) -> tuple[list[Record], list[tuple[Cell, Step]]]:
-    """The cells whose records are kept, as records of their status alone, and what others need."""
-    kept, todo = [], []
+def _todo(
+    cells: Iterable[Cell], steps: Mapping[str, Step], flying: dict[str, Cell]
+) -> Iterator[tuple[Cell, Step]]:
+    """The cells that need something, and what; those that were taken are in `flying`."""
     for cell in cells:
-        found = standing.get(cell.id)
-        if found is None:
-            todo.append((cell, Step.run))
-        elif found[0] is Step.keep:
-            kept.append(Record(cell.id, found[1]))
-        else:
-            todo.append((cell, found[0]))
-    return kept, todo
+        step = steps.get(cell.id, Step.run)
+        if step is not Step.keep:
+            flying[cell.id] = cell
+            yield cell, step
 
 
-def _step(record: Record, keys: Mapping[str, str]) -> Step:
-    if record.status not in KEPT and record.objective:
+def _step(found: Standing, keys: Mapping[str, str]) -> Step:
+    if found.status not in KEPT and found.points:
         return Step.score  # it was a metric that failed; the points are there
-    if record.status not in KEPT:
+    if found.status not in KEPT:
         return Step.run
-    same = record.measured.items() >= keys.items()
-    return Step.keep if same or record.status != "ok" else Step.score
+    same = found.measured.items() >= keys.items()
+    return Step.keep if same or found.status != "ok" else Step.score
 
 
 def _merged(store: Store, scored: Record) -> Record:
@@ -204,7 +206,7 @@ def _keep_plan(store: Store, plan: Plan, cells: Container[str]) -> None:
     store.set_plan(rows, kept)
 
 
-def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> Iterator[Task]:
+def _tasks(cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store) -> Iterator[Task]:
     metrics = tuple(zip(suite.metric_labels, suite.metrics, strict=True))
     stored = {(image.digest, image.mask_digest): image for image in store.images().values()}
     for cell, step in cells:

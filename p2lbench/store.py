@@ -17,6 +17,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,9 +31,10 @@ from p2lbench.lock import FolderLock
 from p2lbench.plan import Image, PlanRow
 from p2lbench.record import Record, Status
 from p2lbench.spec import hashed
+from p2lbench.standings import Standing, plan_rows, standings
 from p2lbench.storedimage import StoredImage, mask_bytes, pixel_bytes
 
-__all__ = ["PlanRow", "Store", "folder_of"]
+__all__ = ["PlanRow", "Standing", "Store", "folder_of"]
 
 _PAGE = 500  # records read at a time: a reader must not hold the database while it works
 
@@ -218,9 +220,7 @@ class Store:
 
     def plan(self) -> tuple[PlanRow, ...]:
         """What the last run planned, in its order."""
-        with self._reading() as database:
-            found = database.execute("SELECT * FROM plan ORDER BY position").fetchall()
-        return tuple(PlanRow(row[1:6], *row[6:]) for row in found)
+        return plan_rows(self._rows("SELECT * FROM plan ORDER BY position"))
 
     def records(self, *, traces: bool = False) -> Iterator[tuple[PlanRow, Record | None]]:
         """Every planned cell with its record (None: not run yet), without files; lazily.
@@ -232,6 +232,10 @@ class Store:
             page = plan[start : start + _PAGE]
             known = self._page([row.cell for row in page], "body, trace" if traces else "body")
             yield from ((row, known.get(row.cell)) for row in page)
+
+    def standings(self) -> Iterator[Standing]:
+        """Every planned cell that has a record, once; lazily, and without decoding the records."""
+        return standings(self._rows, _PAGE)
 
     def identity(self, id_: str) -> dict[str, Any] | None:
         """All that decides the outcome of a cell, or of a method's cells beside the image: what
@@ -336,6 +340,10 @@ class Store:
         with self._transaction():
             self._database.execute(statement, values)
 
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._reading() as database:
+            return database.execute(query, values).fetchall()
+
     def _page(self, cells: Sequence[str], columns: str) -> dict[str, Record]:
         marks = ", ".join("?" * len(cells))
         query = f"SELECT cell, status, {columns} FROM records WHERE cell IN ({marks})"
@@ -385,6 +393,7 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest() if data else ""
 
 
+@lru_cache(maxsize=4096)
 def _storable(name: str) -> str:
     """Text that SQLite takes: a file name's undecodable bytes are written out."""
     return name.encode("utf-8", "backslashreplace").decode()
