@@ -16,6 +16,7 @@ from rich.console import Console
 
 from p2lbench import leaderboard
 from p2lbench.report.figures import draw_grid
+from p2lbench.report.html import page, writing
 from p2lbench.report.terminal import LeaderboardView
 from p2lbench.store import Store
 
@@ -40,6 +41,25 @@ def quickstart(folder: Path) -> None:
     with Store.open_read(folder) as store:
         console.print(LeaderboardView(leaderboard.load(store)))
     console.save_svg(str(IMAGES / "quickstart-leaderboard.svg"), title="p2lbench run quickstart")
+    report(folder)
+
+
+def report(folder: Path) -> None:
+    """The report's leaderboard and pictures, in Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with Store.open_read(folder) as store:
+        writing.write(folder / "report.html", page.render(store))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        tab = browser.new_page(viewport={"width": 1220, "height": 1230})
+        tab.goto((folder / "report.html").absolute().as_uri())
+        tab.get_by_label("Image", exact=True).select_option(index=3)
+        tab.evaluate("scrollTo({top: leaderboard.offsetTop - 40, behavior: 'instant'})")
+        tab.screenshot(path=IMAGES / "quickstart-report.png")
+        browser.close()
 
 
 def off_centre(folder: Path) -> None:
