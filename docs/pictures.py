@@ -9,16 +9,14 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from p2lbench import leaderboard
 from p2lbench.report.figures import draw_grid
-from p2lbench.report.html.page import render
+from p2lbench.report.html import page, writing
 from p2lbench.report.terminal import LeaderboardView
 from p2lbench.store import Store
 
@@ -42,23 +40,25 @@ def quickstart(folder: Path) -> None:
     console = Console(record=True, width=102, file=io.StringIO(), force_terminal=True)
     with Store.open_read(folder) as store:
         console.print(LeaderboardView(leaderboard.load(store)))
-        page = render(store)
     console.save_svg(str(IMAGES / "quickstart-leaderboard.svg"), title="p2lbench run quickstart")
-    photograph(page, IMAGES / "quickstart-report.png")
+    report(folder)
 
 
-def photograph(page: str, path: Path) -> None:
-    """The upper part of a report, in the browser that is installed."""
+def report(folder: Path) -> None:
+    """The report's leaderboard and pictures, in Chromium."""
     from playwright.sync_api import sync_playwright
 
-    size: Any = {"width": 1280, "height": 1880}
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        file = Path(folder) / "report.html"
-        file.write_text(page, encoding="utf-8")
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        view = browser.new_page(viewport=size)
-        view.goto(file.as_uri(), wait_until="networkidle")
-        view.screenshot(path=path)
+    with Store.open_read(folder) as store:
+        writing.write(folder / "report.html", page.render(store))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        tab = browser.new_page(viewport={"width": 1220, "height": 1230})
+        tab.goto((folder / "report.html").absolute().as_uri())
+        tab.get_by_label("Image", exact=True).select_option(index=3)
+        tab.evaluate("scrollTo({top: leaderboard.offsetTop - 40, behavior: 'instant'})")
+        tab.screenshot(path=IMAGES / "quickstart-report.png")
         browser.close()
 
 

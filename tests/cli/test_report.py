@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from report.folders import Made
 
 from p2lbench.cli import report as cli_report
 from p2lbench.errors import UserError
-from p2lbench.report.html import writing
+from p2lbench.report.html import page, writing
+from p2lbench.store import Store
 
 CODE = """
 import sys
@@ -92,10 +95,21 @@ def test_no_results_are_said(tmp_path: Path) -> None:
 def test_it_says_how_far_it_is_when_it_takes_long(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_report, "_PATIENCE", 0.0)
-    ran = called("report", made)
-    assert "reading records" in ran.err
-    assert "pictures: 0 of 1 cells" in ran.err
+    monkeypatch.setattr(cli_report, "_PATIENCE", 0.05)
+    render = page.render
+
+    def slow(store: Store, say: Callable[[str], None]) -> str:
+        say("reading for long")
+        time.sleep(0.5)
+        text = render(store, say)
+        time.sleep(0.1)
+        say("nearly done")
+        return text
+
+    monkeypatch.setattr(page, "render", slow)
+    said = called("report", made).err.splitlines()
+    assert said[0] == "reading for long"  # while it lasted: the timer told it
+    assert said[-1] == "nearly done"
 
 
 def test_neither_help_nor_the_command_imports_torch(made: Path) -> None:

@@ -83,7 +83,8 @@ def test_hostile_names_are_text(where: Path) -> None:
 
 def test_data_has_nothing_that_ends_a_script(where: Path) -> None:
     text = render(hostile().write(where))
-    data = text.split('id="data">')[1].split("</script>")[0]
+    data = text.split('id="data">')[1].split("</script>\n<script>")[0]
+    assert len(json.loads(data)["methods"]) == 3
     assert not set(data) & set("<>&\u2028\u2029")
     assert data.isascii()
 

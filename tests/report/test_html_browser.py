@@ -265,6 +265,15 @@ def test_charts_follow_their_keys_and_the_theme(tab: Tab) -> None:
     tab.page.wait_for_function(f"before => ({ground})() === before", arg=before)
 
 
+def test_charts_follow_the_width(tab: Tab) -> None:
+    wide = "document.querySelector('#cost .main-svg').getBoundingClientRect().width"
+    assert tab.page.evaluate(wide) > 1000
+    tab.page.set_viewport_size({"width": 390, "height": 844})
+    tab.page.wait_for_function(f"() => {wide} < 390")
+    tab.page.set_viewport_size({"width": 1280, "height": 844})
+    tab.page.wait_for_function(f"() => {wide} > 1000")
+
+
 def test_charts_can_be_saved(tab: Tab, tmp_path: Path) -> None:
     with tab.page.expect_download() as download:
         tab.page.locator("#cost .save").click()
@@ -349,3 +358,6 @@ def test_it_prints(tab: Tab) -> None:
     assert not tab.page.locator("nav").is_visible()
     body = "getComputedStyle(document.body).backgroundColor"
     assert tab.page.evaluate(body) == "rgb(255, 255, 255)"
+    drawn = "document.querySelector('#cost .main-svg').getBoundingClientRect().width"
+    tab.page.wait_for_function(f"() => {drawn} === 660")  # fits a sheet
+    assert tab.page.locator("#cost .keys button").first.is_visible()

@@ -147,10 +147,12 @@ class Painter:
 
     def _fill(self, shown: Shown) -> bool:
         record, strip = self._read(shown.cell)
-        others = [k for k, picture in enumerate(shown.pictures) if picture is None]
-        found = [candidate(strip, len(shown.pictures), k) for k in others]
-        made = {k: address(p) for k, p in zip(others, found, strict=True) if p is not None}
-        if record is None or self.gallery.used + sum(map(len, made.values())) > self.limit:
+        whole = candidate(strip, 1, 0)
+        if record is None or whole is None:
+            return False
+        tiles = enumerate(np.split(whole, len(shown.pictures), axis=1))
+        made = {k: address(tile) for k, tile in tiles if shown.pictures[k] is None}
+        if self.gallery.used + sum(map(len, made.values())) > self.limit:
             return False
         for k, picture in made.items():
             self._add(picture)

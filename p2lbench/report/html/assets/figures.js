@@ -5,6 +5,7 @@
   const COLOURS = 7;
   const DASHES = ["solid", "dash", "dot"];
   const STROKES = ["", "6 3", "2 2"];
+  const PAPER = { width: 660, height: 380 };
   const AT_FIRST = 14; // rows that a chart shows until others are asked for
 
   const style = (row) => ({ colour: `c${row % COLOURS}`, dash: Math.floor(row / COLOURS) % DASHES.length });
@@ -104,7 +105,8 @@
 
     const draw = () => {
       const palette = palettes();
-      const narrow = place.clientWidth < 520;
+      const paper = matchMedia("print").matches;
+      const narrow = !paper && place.clientWidth < 520;
       const { logs, zero, share, series } = view();
       const along = (name) => series.flatMap((one) => one[name]);
       section.querySelector(".x-title").textContent = `${view().x} →`;
@@ -115,6 +117,7 @@
       const labelled = apart(points, logs, zero);
       const drawn = kept.map((one) => trace(one, palette, labelled.has(one), middle, share));
       Plotly.react(place, drawn, {
+        ...(paper ? PAPER : { width: place.clientWidth, height: place.clientHeight }),
         paper_bgcolor: palette.ground,
         plot_bgcolor: palette.ground,
         font: { color: palette.ink, family: getComputedStyle(document.body).fontFamily, size: 13 },
@@ -130,7 +133,6 @@
         dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       }, {
         displayModeBar: false,
-        responsive: true,
       });
     };
 
@@ -177,6 +179,12 @@
     }
     report.on("rows", () => { follow(); draw(); });
     report.on("theme", draw);
+    let width = place.clientWidth;
+    new ResizeObserver(() => {
+      if (width === place.clientWidth || matchMedia("print").matches) return;
+      width = place.clientWidth;
+      draw();
+    }).observe(place);
     drawKeys();
     draw();
   };
