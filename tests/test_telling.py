@@ -127,3 +127,13 @@ def test_numbers_by_class() -> None:
     }
     assert second == {"bag": {"images": 1, "mean": {"m": 2.0}, "selected": {"m": 2.0}}}
     assert board({"a": [1.0]}).to_json()["rows"][0]["classes"] == {}
+
+
+def test_by_class_mean_and_selected_differ() -> None:
+    record = Record(
+        "ab", "ok", objective=(2.0, 1.0), metrics={"original": {"m": (1.0, 4.0)}},
+        ledger={"passes": 1.0, "seconds": 1.0},
+    )  # fmt: skip
+    found = [(PlanRow(("g", "l1", "none", "gt", "a"), "i0", 0, "ab"), record)]
+    (row,) = build(found, [METRIC], replace(SUITE, classes={"i0": "bag"})).rows
+    assert (row.classes["bag"].mean, row.classes["bag"].selected) == ({"m": 2.5}, {"m": 4.0})
