@@ -13,24 +13,25 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from p2lbench import __version__, citations, weights
-from p2lbench.errors import StoreError, UserError
+from p2lbench import __version__, citations
+from p2lbench.errors import UserError
 from p2lbench.executors.base import Executor, Watch
 from p2lbench.imagelist import TUNE
 from p2lbench.images import Pixels, Share, pixel_digest, read_image
-from p2lbench.leaderboard import Metric, SuiteInfo
+from p2lbench.leaderboard import SuiteInfo
 from p2lbench.masks import read_mask
+from p2lbench.measured import joined, keep_metrics, measured_as
 from p2lbench.options import build
-from p2lbench.plan import Cell, Image, Plan, Task, hashes_of_files, specs, weights_named
+from p2lbench.plan import Cell, Image, Plan, Task, specs
 from p2lbench.record import KEPT, Record, Status
 from p2lbench.registry import Registry
-from p2lbench.spec import Method, WeightedLoss, canonical, digest
+from p2lbench.rescoring import TRUTH, merged, metric_keys, truth_key
+from p2lbench.spec import Method, canonical
 from p2lbench.store import Store, folder_of
 from p2lbench.suite import Suite
 from p2lbench.yamlfile import display
 
 TUNING = "on images for tuning (split: tune): numbers to choose settings by, not results"
-TRUTH = "truth of the image"
 STATUSES = ("ok", "failed", "timeout", "diverged", "skipped")
 
 
@@ -90,9 +91,11 @@ def run(
     _check_images(suite)
     folder = folder_of(results, suite.name).absolute()
     cells = list(islice(plan.cells(), limit))
-    keys = metric_keys(suite, registry)
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
-        wanted = {cell.id: {**keys, TRUTH: _truth(cell.image, registry)} for cell in cells}
+        suite = joined(suite, store, registry, follow.warn)
+        plan = replace(plan, suite=suite)
+        keys = metric_keys(zip(suite.metric_labels, suite.metrics, strict=True), registry)
+        wanted = {cell.id: {**keys, TRUTH: truth_key(cell.image, registry)} for cell in cells}
         _keep_plan(store, plan, wanted)
         _describe(store, plan, registry)
         kept, todo = _divided(cells, {} if fresh else _standing(store, wanted))
@@ -104,7 +107,7 @@ def run(
         # Closing stops the workers, whatever ends this loop.
         with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
             for found in records:
-                record = _merged(store, found) if found.cell in scored else found
+                record = merged(store, found) if found.cell in scored else found
                 measured = {**record.measured, **wanted[record.cell]}
                 store.put(replace(record, measured=measured))
                 counts[record.status] += 1
@@ -165,31 +168,6 @@ def _step(record: Record, keys: Mapping[str, str]) -> Step:
     return Step.keep if same or record.status != "ok" else Step.score
 
 
-def _merged(store: Store, scored: Record) -> Record:
-    """The stored record with the metrics and diagnostics of one that was only scored again.
-
-    One without metrics never got that far.
-    """
-    stored = store.get(scored.cell)
-    if stored is None:
-        raise StoreError(f"{store.folder}: the record of cell {scored.cell} went away")
-    metrics = {
-        frame: {**stored.metrics.get(frame, {}), **values}
-        for frame, values in scored.metrics.items()
-    }
-    for label in scored.missing:
-        for values in metrics.values():
-            values.pop(label, None)
-    return replace(
-        stored,
-        status=scored.status,
-        reason=scored.reason,
-        metrics=metrics or stored.metrics,
-        missing=scored.missing,
-        diagnostics=scored.diagnostics if scored.metrics else stored.diagnostics,
-    )
-
-
 def _keep_plan(store: Store, plan: Plan, cells: Container[str]) -> None:
     """The planned cells, what decides them, and their targets: what was run can be looked at, and
     its numbers recomputed, from the folder alone."""
@@ -224,46 +202,11 @@ def _read(image: Image) -> tuple[Pixels, Share | None]:
     return pixels, mask
 
 
-def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
-    """Label → hash of all that decides a metric's value: options, weights, files, code.
-
-    Weights that are not here count too, so that values are computed once they are.
-    """
-    return {
-        label: digest(
-            {
-                "spec": spec.plain(),
-                "weights": {name: _hash(name) for name in weights_named(spec, registry)},
-                **hashes_of_files(spec, registry),
-                "origin": vars(registry.find(spec.kind, spec.name)[0].origin),
-            }
-        )
-        for label, spec in zip(suite.metric_labels, suite.metrics, strict=True)
-    }
-
-
-def _truth(image: Image, registry: Registry) -> str:
-    """Hash of what decides the diagnostics beside the cell: the image's true transforms, and the
-    point that it is a sample of."""
-    known: list[Any] = [
-        [spec.plain(), list(phi), vars(registry.find(spec.kind, spec.name)[0].origin)]
-        for spec, phi in image.truth
-    ]
-    return digest([*known, *([] if image.sample is None else [image.sample.plain()])])
-
-
-def _hash(name: str) -> str | None:
-    try:
-        return weights.locate(name).sha256
-    except UserError:
-        return None
-
-
 def _describe(store: Store, plan: Plan, registry: Registry) -> None:
     """All that a reader of the folder needs beside the records."""
     suite = plan.suite
-    store.set_metrics([vars(metric) for metric in metrics(suite, registry)])
-    losses = {m.loss.label: _measured_as(m.loss, suite) for m in plan.methods}
+    keep_metrics(store, suite, registry)
+    losses = {m.loss.label: measured_as(m.loss, suite) for m in plan.methods}
     budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
     tuning = any(image.split == TUNE for image in suite.images)
     info = SuiteInfo(
@@ -298,23 +241,6 @@ def _coupled(method: Method, registry: Registry) -> bool:
 def as_run(suite: Suite) -> str:
     """The suite's text, under what `--set` changed in it."""
     return "".join(f"# run with --set {text!r}\n" for text in suite.overrides) + suite.text
-
-
-def _measured_as(loss: WeightedLoss, suite: Suite) -> tuple[str, ...]:
-    """A loss's terms by name, and by what the metrics that are the same plugin are called."""
-    names = {spec.name for spec, _ in loss.terms}
-    pairs = zip(suite.metric_labels, suite.metrics, strict=True)
-    return (*sorted(names), *(label for label, spec in pairs if spec.name in names))
-
-
-def metrics(suite: Suite, registry: Registry) -> list[Metric]:
-    """The columns of a suite's leaderboard, each with its protocol."""
-    found = []
-    for label, spec in zip(suite.metric_labels, suite.metrics, strict=True):
-        loss = build(spec, registry)
-        protocol = "; ".join(f"{k}: {v}" for k, v in getattr(loss, "protocol", {}).items())
-        found.append(Metric(label, label, bool(loss.higher_is_better), protocol))
-    return found
 
 
 def _origins(plan: Plan, registry: Registry) -> list[dict[str, Any]]:

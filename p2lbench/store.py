@@ -283,7 +283,7 @@ class Store:
         return self.images()[name]
 
     def set_metrics(self, metrics: Sequence[Mapping[str, Any]]) -> None:
-        """Describe the metrics: a list of {name, label, higher_is_better, protocol}."""
+        """Describe the metrics: a list of {name, label, higher_is_better, protocol, spec}."""
         self._set_meta("metrics", list(metrics))
 
     def metrics(self) -> list[dict[str, Any]]:

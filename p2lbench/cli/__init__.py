@@ -24,6 +24,7 @@ from p2lbench.cli import (
     samples,
     targets,
     tune,
+    verify,
     weights,
 )
 from p2lbench.cli.common import STATE, complain
@@ -50,6 +51,7 @@ app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
 app.command("export")(export.export)
 app.command("cite")(cite.cite)
+app.command("verify")(verify.verify)
 app.command("list")(lists.list_)
 app.command("measure-objects")(objects.measure_objects)
 app.command("doctor")(doctor.doctor)
