@@ -67,23 +67,23 @@ class _Audit:
     metrics: dict[str, Spec] = field(default_factory=dict)
     known: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
     methods: dict[str, str | None] = field(default_factory=dict)  # key → what it lacks here
-    partly: set[str] = field(default_factory=set)  # cells that have a metric which is not here
+    lacked: dict[str, str] = field(default_factory=dict)  # metrics that are not here, and why
+    partly: dict[str, set[str]] = field(default_factory=dict)  # those → cells that have values
 
     def run(self, executor: Executor, follow: Follower, sample: int | None) -> Findings:
         rows = self._rows()
-        self._metrics(rows)
+        self._metrics()
         todo = [row for row in rows if self._has_points(row)]
         drawn = todo
         if sample is not None and sample < len(todo):
             chosen = {row.cell for row in random.SystemRandom().sample(todo, sample)}
             drawn = [row for row in todo if row.cell in chosen]
-        self.findings.cells["not_drawn"] = len(todo) - len(drawn)
         by_cell = {row.cell: row for row in drawn}
         with closing(executor.run(self._tasks(drawn), follow)) as records:
             for record in records:
                 self._compare(by_cell[record.cell], record)
                 follow.cell_done(record)
-        self._count(rows, by_cell)
+        self._count(rows, {row.cell for row in todo}, {*by_cell})
         return self.findings
 
     def _rows(self) -> list[PlanRow]:
@@ -115,23 +115,20 @@ class _Audit:
             except (StoreError, *_READING) as error:
                 self.findings.differ(Where(image=name), "target", str(error), image.digest)
 
-    def _metrics(self, rows: Sequence[PlanRow]) -> None:
-        """The folder's metrics that can be computed here."""
+    def _metrics(self) -> None:
+        """The folder's metrics: which can be computed here, and which not."""
         for plain in self.store.metrics():
             label = str(plain.get("name"))
             try:
                 spec = spec_of(plain, self.store)
             except StoreError as error:
-                self._without(f"metric {label}", str(error), len(rows))
+                self.lacked[label] = str(error)
                 continue
             reason = code.lacking([spec], self.registry)
             if reason is None:
                 self.metrics[label] = spec
             else:
-                self._without(f"metric {label}", reason, len(rows))
-
-    def _without(self, what: str, reason: str, cells: int) -> None:
-        self.findings.unverifiable.append(Unverifiable(Where(), what, reason, cells))
+                self.lacked[label] = reason
 
     def _has_points(self, row: PlanRow) -> bool:
         """Whether a cell's record can be held against its points; what it says is checked."""
@@ -144,13 +141,19 @@ class _Audit:
             if record is None or not (record.objective or record.status == "ok"):
                 return False
             consistency.check_record(record, where, content, method, findings)
-            for label, spec in self.metrics.items():
-                if any(label in values for values in record.metrics.values()):
-                    code.compare_metric(label, spec, record.measured, self.registry, findings)
+            self._check_metrics(record)
             return self._possible(row, content, method)
         except (StoreError, *_READING) as error:
             findings.differ(where, "record", str(error), None)
             return False
+
+    def _check_metrics(self, record: Record) -> None:
+        """Whether the metrics that a cell has values of can be computed here, and by what."""
+        for label in {label for values in record.metrics.values() for label in values}:
+            if label in self.lacked:
+                self.partly.setdefault(label, set()).add(record.cell)
+            elif spec := self.metrics.get(label):
+                code.compare_metric(label, spec, record.measured, self.registry, self.findings)
 
     def _possible(self, row: PlanRow, content: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
         """Whether what the cell's method needs is here."""
@@ -205,26 +208,28 @@ class _Audit:
         except (StoreError, *_READING) as error:
             self.findings.differ(where, "record", str(error), None)
 
-    def _count(self, rows: Sequence[PlanRow], drawn: Mapping[str, PlanRow]) -> None:
+    def _count(self, rows: Sequence[PlanRow], todo: set[str], drawn: set[str]) -> None:
+        """Tell the planned cells by what became of them."""
         findings = self.findings
         wrong = {each.where.cell for each in findings.differences}
         rows_wrong = {each.where.row for each in findings.differences if each.where.cell is None}
         status = self.store.statuses(row.cell for row in rows)
         lacks = {cell for cell, (own, _) in self.known.items() if self.methods.get(own["method"])}
         differ = {r.cell for r in rows if r.cell in wrong or r.row in rows_wrong}
-        partly = any(each.what.startswith("metric ") for each in findings.unverifiable)
-        done = drawn.keys() - differ
+        for label, cells in self.partly.items():
+            findings.unverifiable.append(
+                Unverifiable(Where(), f"metric {label}", self.lacked[label], len(cells))
+            )
+        partly = {cell for cells in self.partly.values() for cell in cells}
+        lacks |= partly & drawn
         findings.cells = {
             "planned": len(rows),
-            "verified": 0 if partly else len(done),
+            "verified": len(drawn - differ - lacks),
             "differ": len(differ),
-            "unverifiable": len(lacks - differ) + (len(done) if partly else 0),
-            "without_points": sum(
-                r.cell in status and r.cell not in {*drawn, *differ, *lacks} for r in rows
-            )
-            - findings.cells["not_drawn"],
+            "unverifiable": len(lacks - differ),
+            "without_points": len(status.keys() - todo - differ - lacks),
             "missing": sum(r.cell not in status for r in rows),
-            "not_drawn": findings.cells["not_drawn"],
+            "not_drawn": len(todo - drawn),
         }
 
 
