@@ -79,7 +79,9 @@ def merged(store: Store, scored: Record) -> Record:
 
     One without metrics never got that far.
     """
-    stored = _stored(store, scored.cell)
+    stored = store.get(scored.cell)
+    if stored is None:
+        raise StoreError(f"{store.folder}: the record of cell {scored.cell} went away")
     return replace(
         stored,
         status=scored.status,
@@ -90,12 +92,11 @@ def merged(store: Store, scored: Record) -> Record:
     )
 
 
-def with_metric(store: Store, scored: Record, label: str, key: str) -> Record:
-    """The stored record and one metric more, or why that has no value; nothing else changes.
+def with_metric(stored: Record, scored: Record, label: str, key: str) -> Record:
+    """A stored record and one metric more, or why that has no value; nothing else changes.
 
     `key`: the hash of all that decides the metric's value.
     """
-    stored = _stored(store, scored.cell)
     has = label in scored.metrics.get("original", {})
     reason = scored.missing.get(label) or scored.reason
     others = {name: why for name, why in stored.missing.items() if name != label}
@@ -105,13 +106,6 @@ def with_metric(store: Store, scored: Record, label: str, key: str) -> Record:
         missing=others if has else {**others, label: reason},
         measured={**stored.measured, label: key},
     )
-
-
-def _stored(store: Store, cell: str) -> Record:
-    found = store.get(cell)
-    if found is None:
-        raise StoreError(f"{store.folder}: the record of cell {cell} went away")
-    return found
 
 
 def _with(stored: Record, scored: Record) -> dict[str, Mapping[str, tuple[float | None, ...]]]:

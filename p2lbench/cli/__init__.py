@@ -19,6 +19,7 @@ from p2lbench.cli import (
     objects,
     plugins,
     report,
+    rescore,
     results,
     run,
     samples,
@@ -51,6 +52,7 @@ app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
 app.command("export")(export.export)
 app.command("cite")(cite.cite)
+app.command("rescore")(rescore.rescore)
 app.command("verify")(verify.verify)
 app.command("list")(lists.list_)
 app.command("measure-objects")(objects.measure_objects)

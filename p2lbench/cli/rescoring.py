@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from p2lbench.cli.common import cores
-from p2lbench.cli.run import ExecutorName, chosen_device
+from p2lbench.cli.run import chosen_device
 
 if TYPE_CHECKING:
     from p2lbench.executors.base import Executor
     from p2lbench.store import Store
 
 
+class Scorer(StrEnum):
+    """Where points are scored."""
+
+    inline = "inline"
+    processes = "processes"
+
+
+FOLDER = Annotated[Path, typer.Argument(help="A suite's results folder.")]
+SCORER = Annotated[Scorer, typer.Option("--executor", help="In worker processes, or in this one.")]
+
+
 def scorer(
     store: Store,
-    name: ExecutorName,
+    name: Scorer,
     workers: int | None,
     device: str,
     plugins: Sequence[Path],
@@ -26,7 +40,7 @@ def scorer(
     from p2lbench.executors import Inline, Processes
 
     where = chosen_device(_recorded(store) if device == "auto" else device)
-    if name is ExecutorName.inline:
+    if name is Scorer.inline:
         return Inline(where, plugins), where
     return Processes(where, min(workers or cores(), max(1, cells)), plugins), where
 

@@ -10,20 +10,20 @@ import typer
 from rich.text import Text
 
 from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, show, table
-from p2lbench.cli.run import DEVICE, EXECUTOR, WORKERS, ExecutorName
+from p2lbench.cli.rescoring import FOLDER, SCORER, Scorer, scorer
+from p2lbench.cli.run import DEVICE, WORKERS
 
 if TYPE_CHECKING:
     from p2lbench.audit import Findings
     from p2lbench.store import Store
 
-FOLDER = Annotated[Path, typer.Argument(help="A suite's results folder.")]
 SHOWN = 20
 
 
 def verify(
     folder: FOLDER,
     plugin: PLUGIN = None,
-    executor: EXECUTOR = ExecutorName.processes,
+    executor: SCORER = Scorer.processes,
     workers: WORKERS = None,
     device: DEVICE = "auto",
     tolerance: Annotated[
@@ -55,7 +55,7 @@ def verify(
 def _verified(
     store: Store,
     plugin: list[Path],
-    executor: ExecutorName,
+    executor: Scorer,
     workers: int | None,
     device: str,
     tolerance: float,
@@ -63,7 +63,6 @@ def _verified(
 ) -> Findings:
     from p2lbench.audit import verify
     from p2lbench.audit.verifying import planned
-    from p2lbench.cli.rescoring import scorer
     from p2lbench.plugins import load
     from p2lbench.report.progress import RunProgress
 
