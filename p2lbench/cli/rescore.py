@@ -9,8 +9,9 @@ import typer
 from rich.text import Text
 
 from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, show
+from p2lbench.cli.executors import DEVICE, WORKERS
 from p2lbench.cli.rescoring import FOLDER, SCORER, Scorer, scorer
-from p2lbench.cli.run import DEVICE, WORKERS, draw
+from p2lbench.cli.run import draw
 
 if TYPE_CHECKING:
     from p2lbench.laterscores import Added

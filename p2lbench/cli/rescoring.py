@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from p2lbench.cli.common import cores
-from p2lbench.cli.run import chosen_device
+from p2lbench.cli.executors import chosen_device
 
 if TYPE_CHECKING:
     from p2lbench.executors.base import Executor

@@ -10,8 +10,8 @@ import typer
 from rich.text import Text
 
 from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, show, table
+from p2lbench.cli.executors import DEVICE, WORKERS
 from p2lbench.cli.rescoring import FOLDER, SCORER, Scorer, scorer
-from p2lbench.cli.run import DEVICE, WORKERS
 
 if TYPE_CHECKING:
     from p2lbench.audit import Findings
