@@ -15,6 +15,7 @@ from p2lbench.cli import (
     doctor,
     export,
     figures,
+    import_,
     lists,
     objects,
     plugins,
@@ -51,6 +52,7 @@ app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
 app.command("export")(export.export)
+app.command("import")(import_.import_)
 app.command("cite")(cite.cite)
 app.command("rescore")(rescore.rescore)
 app.command("verify")(verify.verify)
