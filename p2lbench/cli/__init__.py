@@ -17,6 +17,7 @@ from p2lbench.cli import (
     figures,
     import_,
     lists,
+    merge,
     objects,
     plugins,
     report,
@@ -53,6 +54,7 @@ app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
 app.command("export")(export.export)
 app.command("import")(import_.import_)
+app.command("merge")(merge.merge)
 app.command("cite")(cite.cite)
 app.command("rescore")(rescore.rescore)
 app.command("verify")(verify.verify)
