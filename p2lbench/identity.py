@@ -8,6 +8,7 @@ from typing import Any
 
 from p2lbench.budget import Budget
 from p2lbench.errors import StoreError
+from p2lbench.folder import damaged
 from p2lbench.masks.kinds import BACKGROUND
 from p2lbench.plan import Cell, PlanRow, seed
 from p2lbench.spec import Method
@@ -25,10 +26,35 @@ def read_cell(store: Store, row: PlanRow, image: StoredImage, device: str) -> Ce
     Raises:
         StoreError: the results folder does not know it, or does not know it as its id says.
     """
-    content = store.identity(row.cell)
+    try:
+        content, method = decided_by(store, row.cell)
+        return _cell(store, row, image, device, content, method)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        why = f"what decides cell {row.cell} is not readable ({error!r})"
+        raise damaged(store.folder, why) from error
+
+
+def decided_by(store: Store, cell: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a cell's id is the hash of, and what the key of the method in it is.
+
+    Raises:
+        StoreError: they are not kept in the folder, or do not fit.
+    """
+    content = store.identity(cell)
     method = None if content is None else store.identity(str(content.get("method")))
     if content is None or method is None:
-        raise StoreError(f"{store.folder}: what decides cell {row.cell} is not kept here")
+        raise StoreError(f"{store.folder}: what decides cell {cell} is not kept here")
+    return content, method
+
+
+def _cell(
+    store: Store,
+    row: PlanRow,
+    image: StoredImage,
+    device: str,
+    content: Mapping[str, Any],
+    method: Mapping[str, Any],
+) -> Cell:
     if (content["image"], content["mask"]) != (image.digest, image.mask_digest):
         raise StoreError(f"{store.folder}: cell {row.cell} is of another image than '{row.image}'")
     budget = {key: inf if value is None else value for key, value in method["budget"].items()}

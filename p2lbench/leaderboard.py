@@ -239,7 +239,7 @@ def load(store: Store) -> Leaderboard:
     header = store.header()
     if not header:
         raise StoreError(f"{store.folder}: no run has been planned here yet; run the suite first")
-    metrics, suite = [Metric(**plain) for plain in store.metrics()], SuiteInfo.read(header)
+    metrics, suite = [Metric.read(each) for each in store.metrics()], SuiteInfo.read(header)
     return build(store.records(traces=suite.targets is not None), metrics, suite)
 
 

@@ -68,3 +68,14 @@ class Record:
         """The candidate with the lowest finite original-frame objective."""
         finite = [(value, k) for k, value in enumerate(self.objective) if value is not None]
         return min(finite)[1] if finite else None
+
+
+@dataclass(frozen=True)
+class Rescored(Record):
+    """What the points of an earlier run come to now: no search, so no ledger and no trace.
+
+    `best_seen`: frame (`original`, `aligned`) → the objective of each candidate's best-seen point;
+    empty if none were stored.
+    """
+
+    best_seen: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from p2lbench.diagnostics import diagnose, gap
 from p2lbench.models import Models
 from p2lbench.objective import inverted
 from p2lbench.plan import Cell, Task
-from p2lbench.record import Record, Status
+from p2lbench.record import Record, Rescored, Status
 from p2lbench.root import Root
 from p2lbench.sample import made_by
 from p2lbench.scoring import Values, finite, score
@@ -23,18 +24,15 @@ if TYPE_CHECKING:
 
     from p2lbench.project import Setting
 
+SEEN = "best_seen."
+
 
 def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: Models) -> Record:
     """The record of the points (N, D) that a cell's method returned."""
-    import torch
     from safetensors.torch import save
 
     points = points.clamp(min=setting.space.low, max=setting.space.high)
-    with torch.no_grad():
-        objective = setting.objective.original(points)
-        images = setting.objective.images(points)
-        if (transform := setting.objective.transform) is not None:
-            images = inverted(transform, images, setting.objective.phi(points))
+    objective, images = _outcome(setting, points)
     scores = score(setting.objective, points, task.metrics, models)
     root.ledger.target_preparations = setting.objective.ledger.target_preparations
     broken = not bool(points.isfinite().all() and objective.isfinite().all())
@@ -56,29 +54,84 @@ def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: M
         trace=root.trace(),
         notes=tuple(root.notes),
         environment=environment(task.cell),
-        latents=save({**latents, **{f"best_seen.{k}": v.contiguous() for k, v in seen.items()}}),
+        latents=save({**latents, **{f"{SEEN}{k}": v.contiguous() for k, v in seen.items()}}),
         images=strip(images),
     )
 
 
-def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Record:
-    """Metrics and diagnostics of points that an earlier run left."""
-    from safetensors.torch import load
+def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Rescored:
+    """All that follows from points that an earlier run left.
 
-    stored = load(task.latents)
-    points = setting.space.join({name: stored[name] for name in setting.space.names()})
-    points = points.to(models.device)
+    Raises:
+        ValueError: they are not points of this cell.
+    """
+    import torch
+
+    stored = _loaded(task.latents)
+    points = _points(stored, "", setting, len(root.start))
+    seen = [name for name in stored if name.startswith(SEEN)]
+    best = _points(stored, SEEN, setting, len(root.start)) if seen else None
+    objective, images = _outcome(setting, points)
     scores = score(setting.objective, points, task.metrics, models)
     diagnostics, undiagnosed = _diagnosed(task, setting, root, points, models)
+    with torch.no_grad():
+        frames = setting.objective.original, setting.objective.aligned
+        found = () if best is None else tuple(finite(frame(best)) for frame in frames)
     status: Status = "failed" if scores.errors else "ok"
-    return Record(
+    return Rescored(
         task.cell.id,
         status,
         "; ".join(scores.errors),
+        objective=finite(objective),
         metrics=scores.values,
         missing={**scores.missing, **undiagnosed},
         diagnostics=diagnostics,
+        images=strip(images),
+        best_seen=dict(zip(("original", "aligned"), found, strict=False)),
     )
+
+
+def _loaded(latents: bytes) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(latents)
+    except SafetensorError as error:
+        raise ValueError(f"the stored points are no safetensors ({error})") from error
+
+
+def _points(stored: Mapping[str, Tensor], prefix: str, setting: Setting, n: int) -> Tensor:
+    """The stored (n, D), if they are points of this space."""
+    import torch
+
+    space, parts = setting.space, {}
+    for variable in space.variables:
+        tensor = stored.get(prefix + variable.name)
+        shape = (n, *variable.shape)
+        if tensor is None or tuple(tensor.shape) != shape or tensor.dtype != torch.float32:
+            found = "nothing" if tensor is None else f"{tensor.dtype} {tuple(tensor.shape)}"
+            name = prefix + variable.name
+            raise ValueError(
+                f"stored points: expected torch.float32 {shape} of {name}, got {found}"
+            )
+        parts[variable.name] = tensor
+    points = space.join(parts).to(space.device)
+    if bool(((points < space.low) | (points > space.high)).any()):
+        raise ValueError(f"stored points: {prefix or 'returned '}points are out of their bounds")
+    return points
+
+
+def _outcome(setting: Setting, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The objective (N,) of points (N, D) and their images, both in the original frame."""
+    import torch
+
+    with torch.no_grad():
+        objective = setting.objective.original(points)
+        images = setting.objective.images(points)
+        if (transform := setting.objective.transform) is not None:
+            images = inverted(transform, images, setting.objective.phi(points))
+    return objective, images
 
 
 def _diagnosed(

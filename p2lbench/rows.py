@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -30,6 +30,12 @@ class Metric:
     label: str
     higher_is_better: bool = False
     protocol: str = ""
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Metric:
+        """From what a results folder says of it, which is more. Raises: TypeError."""
+        known = {member.name for member in fields(cls)}
+        return cls(**{key: value for key, value in plain.items() if key in known})
 
 
 @dataclass(frozen=True)

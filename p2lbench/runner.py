@@ -13,24 +13,25 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from p2lbench import __version__, citations, weights
-from p2lbench.errors import StoreError, UserError
+from p2lbench import __version__, citations
+from p2lbench.errors import UserError
 from p2lbench.executors.base import Executor, Watch
 from p2lbench.imagelist import TUNE
 from p2lbench.images import Pixels, Share, pixel_digest, read_image
-from p2lbench.leaderboard import Metric, SuiteInfo
+from p2lbench.leaderboard import SuiteInfo
 from p2lbench.masks import read_mask
+from p2lbench.measured import joined, keep_metrics, measured_as
 from p2lbench.options import build
-from p2lbench.plan import Cell, Image, Plan, Task, hashes_of_files, specs, weights_named
+from p2lbench.plan import Cell, Image, Plan, Task, specs
 from p2lbench.record import KEPT, Record, Status
 from p2lbench.registry import Registry
-from p2lbench.spec import Method, WeightedLoss, canonical, digest
-from p2lbench.store import Standing, Store, folder_of
+from p2lbench.rescoring import TRUTH, merged, metric_keys, truth_key
+from p2lbench.spec import Method, canonical
+from p2lbench.store import Standing, Store, folder_of, storable
 from p2lbench.suite import Suite
 from p2lbench.yamlfile import display
 
 TUNING = "on images for tuning (split: tune): numbers to choose settings by, not results"
-TRUTH = "truth of the image"
 STATUSES = ("ok", "failed", "timeout", "diverged", "skipped")
 
 
@@ -91,6 +92,8 @@ def run(
     folder = folder_of(results, suite.name).absolute()
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
         cells = {cell.id for cell in islice(plan.cells(), limit)}
+        suite = joined(suite, store, registry, follow.warn)
+        plan = replace(plan, suite=suite)
         _keep_plan(store, plan, cells)
         _describe(store, plan, registry)
         keys = _keys(suite, registry)
@@ -107,8 +110,10 @@ def run(
         with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
             for found in records:
                 image = flying.pop(found.cell).image
-                record = _merged(store, found) if found.cell in steps else found
-                store.put(replace(record, measured={**record.measured, **keys[image.name]}))
+                record = merged(store, found) if found.cell in steps else found
+                store.put(
+                    replace(record, measured={**record.measured, **keys[storable(image.name)]})
+                )
                 counts[record.status] += 1
                 follow.cell_done(record)
     tally = {key: counts[key] for key in ("total", "ok", "cached", *STATUSES[1:])}
@@ -132,9 +137,11 @@ class Step(Enum):
 
 
 def _keys(suite: Suite, registry: Registry) -> dict[str, dict[str, str]]:
-    """Image's name → hashes of all that decides what is measured of a cell's points."""
-    keys = metric_keys(suite, registry)
-    return {image.name: {**keys, TRUTH: _truth(image, registry)} for image in suite.images}
+    """Image's name, as stored → hashes of all that decides what is measured of a cell's points."""
+    keys = metric_keys(zip(suite.metric_labels, suite.metrics, strict=True), registry)
+    return {
+        storable(image.name): {**keys, TRUTH: truth_key(image, registry)} for image in suite.images
+    }
 
 
 def _standing(
@@ -165,31 +172,6 @@ def _step(found: Standing, keys: Mapping[str, str]) -> Step:
         return Step.run
     same = found.measured.items() >= keys.items()
     return Step.keep if same or found.status != "ok" else Step.score
-
-
-def _merged(store: Store, scored: Record) -> Record:
-    """The stored record with the metrics and diagnostics of one that was only scored again.
-
-    One without metrics never got that far.
-    """
-    stored = store.get(scored.cell)
-    if stored is None:
-        raise StoreError(f"{store.folder}: the record of cell {scored.cell} went away")
-    metrics = {
-        frame: {**stored.metrics.get(frame, {}), **values}
-        for frame, values in scored.metrics.items()
-    }
-    for label in scored.missing:
-        for values in metrics.values():
-            values.pop(label, None)
-    return replace(
-        stored,
-        status=scored.status,
-        reason=scored.reason,
-        metrics=metrics or stored.metrics,
-        missing=scored.missing,
-        diagnostics=scored.diagnostics if scored.metrics else stored.diagnostics,
-    )
 
 
 def _keep_plan(store: Store, plan: Plan, cells: Container[str]) -> None:
@@ -226,46 +208,11 @@ def _read(image: Image) -> tuple[Pixels, Share | None]:
     return pixels, mask
 
 
-def metric_keys(suite: Suite, registry: Registry) -> dict[str, str]:
-    """Label → hash of all that decides a metric's value: options, weights, files, code.
-
-    Weights that are not here count too, so that values are computed once they are.
-    """
-    return {
-        label: digest(
-            {
-                "spec": spec.plain(),
-                "weights": {name: _hash(name) for name in weights_named(spec, registry)},
-                **hashes_of_files(spec, registry),
-                "origin": vars(registry.find(spec.kind, spec.name)[0].origin),
-            }
-        )
-        for label, spec in zip(suite.metric_labels, suite.metrics, strict=True)
-    }
-
-
-def _truth(image: Image, registry: Registry) -> str:
-    """Hash of what decides the diagnostics beside the cell: the image's true transforms, and the
-    point that it is a sample of."""
-    known: list[Any] = [
-        [spec.plain(), list(phi), vars(registry.find(spec.kind, spec.name)[0].origin)]
-        for spec, phi in image.truth
-    ]
-    return digest([*known, *([] if image.sample is None else [image.sample.plain()])])
-
-
-def _hash(name: str) -> str | None:
-    try:
-        return weights.locate(name).sha256
-    except UserError:
-        return None
-
-
 def _describe(store: Store, plan: Plan, registry: Registry) -> None:
     """All that a reader of the folder needs beside the records."""
     suite = plan.suite
-    store.set_metrics([vars(metric) for metric in metrics(suite, registry)])
-    losses = {m.loss.label: _measured_as(m.loss, suite) for m in plan.methods}
+    keep_metrics(store, suite, registry)
+    losses = {m.loss.label: measured_as(m.loss, suite) for m in plan.methods}
     budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
     tuning = any(image.split == TUNE for image in suite.images)
     info = SuiteInfo(
@@ -300,23 +247,6 @@ def _coupled(method: Method, registry: Registry) -> bool:
 def as_run(suite: Suite) -> str:
     """The suite's text, under what `--set` changed in it."""
     return "".join(f"# run with --set {text!r}\n" for text in suite.overrides) + suite.text
-
-
-def _measured_as(loss: WeightedLoss, suite: Suite) -> tuple[str, ...]:
-    """A loss's terms by name, and by what the metrics that are the same plugin are called."""
-    names = {spec.name for spec, _ in loss.terms}
-    pairs = zip(suite.metric_labels, suite.metrics, strict=True)
-    return (*sorted(names), *(label for label, spec in pairs if spec.name in names))
-
-
-def metrics(suite: Suite, registry: Registry) -> list[Metric]:
-    """The columns of a suite's leaderboard, each with its protocol."""
-    found = []
-    for label, spec in zip(suite.metric_labels, suite.metrics, strict=True):
-        loss = build(spec, registry)
-        protocol = "; ".join(f"{k}: {v}" for k, v in getattr(loss, "protocol", {}).items())
-        found.append(Metric(label, label, bool(loss.higher_is_better), protocol))
-    return found
 
 
 def _origins(plan: Plan, registry: Registry) -> list[dict[str, Any]]:

@@ -205,7 +205,7 @@ class Store:
         values = (
             (
                 k,
-                *(_storable(name) for name in (*row.row, row.image)),
+                *(storable(name) for name in (*row.row, row.image)),
                 row.repeat,
                 _checked(row.cell),
             )
@@ -264,7 +264,7 @@ class Store:
     def set_images(self, images: Iterable[Image]) -> None:
         """Replace what is said of the plan's images, in order; their names are unique."""
         values = (
-            (k, _storable(image.name), record_json.dump(storedimage.plain(image)))
+            (k, storable(image.name), record_json.dump(storedimage.plain(image)))
             for k, image in enumerate(images)
         )
         with self._writing(), self._transaction():
@@ -287,7 +287,7 @@ class Store:
         return self.images()[name]
 
     def set_metrics(self, metrics: Sequence[Mapping[str, Any]]) -> None:
-        """Describe the metrics: a list of {name, label, higher_is_better, protocol}."""
+        """Describe the metrics: a list of {name, label, higher_is_better, protocol, spec}."""
         self._set_meta("metrics", list(metrics))
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -394,6 +394,6 @@ def _digest(data: bytes) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _storable(name: str) -> str:
+def storable(name: str) -> str:
     """Text that SQLite takes: a file name's undecodable bytes are written out."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -28,7 +28,7 @@ from p2lbench.plan import (
 )
 from p2lbench.plugins import Plugins, Report
 from p2lbench.registry import Origin, Registry
-from p2lbench.runner import metric_keys
+from p2lbench.rescoring import metric_keys
 from p2lbench.spec import Named, Spec
 from p2lbench.suite import Suite, load
 
@@ -412,7 +412,8 @@ def test_a_metric_is_computed_anew_when_a_file_that_it_reads_changes(
         read.write_bytes(content)
         metrics = f"metrics=[psnr, {{filed-metric: {{file: '{read}'}}}}]"
         suite, plugins = load(path, overrides=[metrics], load_plugins=loader())
-        return metric_keys(suite, plugins.registry)
+        pairs = zip(suite.metric_labels, suite.metrics, strict=True)
+        return metric_keys(pairs, plugins.registry)
 
     one, other = found(b"one"), found(b"another")
     assert one["psnr"] == other["psnr"]

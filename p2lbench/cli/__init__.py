@@ -15,15 +15,19 @@ from p2lbench.cli import (
     doctor,
     export,
     figures,
+    import_,
     lists,
+    merge,
     objects,
     plugins,
     report,
+    rescore,
     results,
     run,
     samples,
     targets,
     tune,
+    verify,
     weights,
 )
 from p2lbench.cli.common import STATE, complain
@@ -49,7 +53,11 @@ app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("figures")(figures.figures)
 app.command("export")(export.export)
+app.command("import")(import_.import_)
+app.command("merge")(merge.merge)
 app.command("cite")(cite.cite)
+app.command("rescore")(rescore.rescore)
+app.command("verify")(verify.verify)
 app.command("list")(lists.list_)
 app.command("measure-objects")(objects.measure_objects)
 app.command("doctor")(doctor.doctor)

@@ -21,6 +21,7 @@ class To(StrEnum):
 
     parquet = "parquet"
     csv = "csv"
+    archive = "archive"
 
 
 class Lines(StrEnum):
@@ -41,11 +42,24 @@ def export(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.")
     ] = None,
 ) -> None:
-    """Write a results folder as a table of one line per value, or per cell."""
+    """Write a results folder as a table of one line per value or cell, or as one file to import."""
+    if to is To.archive:
+        _archive(folder, per, output)
+        return
     lines = per or Lines.value
     path = output or folder / f"{lines.value}s.{to.value}"
     written = _tabular(folder, to, lines, path)
     log().print(plain(f"{count(written, 'line')} in {path}"), markup=False, soft_wrap=True)
+
+
+def _archive(folder: Path, per: Lines | None, output: Path | None) -> None:
+    from p2lbench.archive import write
+
+    if per is not None:
+        raise UserError("--per: an archive has no lines; leave it out")
+    path = output or Path(f"{folder.absolute().name}.zip")
+    files = write(folder, path)
+    log().print(plain(f"{count(files, 'file')} in {path}"), markup=False, soft_wrap=True)
 
 
 def _tabular(folder: Path, to: To, per: Lines, path: Path) -> int:

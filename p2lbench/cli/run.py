@@ -72,7 +72,7 @@ def run(
             log().print(Text(left_out(checked)), soft_wrap=True)
         again = f"p2lbench run {suite} --results {results}"
         outcome = followed(planned, plugins, chosen, results, again, limit=limit, fresh=fresh)
-        pictures = _draw(outcome, as_json)
+        pictures = draw(outcome.folder, as_json)
     if as_json:
         emit(outcome.to_json())
     else:
@@ -116,14 +116,13 @@ def followed(
         raise
 
 
-def _draw(outcome: Outcome, quiet: bool) -> dict[str, Path]:
+def draw(folder: Path, quiet: bool) -> dict[str, Path]:
     """The pictures and tables that stay in the results folder."""
     from p2lbench import leaderboard
     from p2lbench.folder import explained
     from p2lbench.report import figures, formats
     from p2lbench.store import Store
 
-    folder = outcome.folder
     with log().status("drawing …") if not quiet else nullcontext():
         with Store.open_read(folder) as store:
             board = leaderboard.load(store)

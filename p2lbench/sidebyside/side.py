@@ -41,7 +41,7 @@ def suite_of(store: Store) -> SuiteInfo:
 
 def metrics_of(store: Store) -> list[Metric]:
     """The columns of a folder's table."""
-    return [Metric(**plain) for plain in store.metrics()]
+    return [Metric.read(plain) for plain in store.metrics()]
 
 
 def read(store: Store, metrics: Iterable[str]) -> Side:
