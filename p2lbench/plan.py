@@ -153,6 +153,11 @@ class Plan:
         yield from ((planned.key, planned.identity) for planned in self.planned)
         yield from ((hashed(identity), identity) for *_, identity in self._entries())
 
+    def contents(self, planned: Planned) -> Iterator[tuple[Image, int, dict[str, Any]]]:
+        """A method's images and repeats, each with all that decides its cell beside the method."""
+        for repeat, image in product(range(self.suite.repeats), self.suite.images):
+            yield image, repeat, self._beside_method(planned, image, repeat)
+
     def __len__(self) -> int:
         return self._count
 
@@ -176,9 +181,11 @@ class Plan:
                 yield planned, image, repeat, self._identity(planned, image, repeat)
 
     def _identity(self, planned: Planned, image: Image, repeat: int) -> str:
+        return canonical({**self._beside_method(planned, image, repeat), "method": planned.key})
+
+    def _beside_method(self, planned: Planned, image: Image, repeat: int) -> dict[str, Any]:
         content = self._content(planned.view, image)
-        own = {"method": planned.key, "seed": self.suite.seed, "repeat": repeat}
-        return canonical({**content, **own})
+        return {**content, "seed": self.suite.seed, "repeat": repeat}
 
     def _content(self, view: View, image: Image) -> dict[str, Any]:
         """What of an image decides a cell: its pixels, its mask and what the mask's background
@@ -388,10 +395,11 @@ def _origins(used: Any, plugins: Plugins) -> list[dict[str, str | None]]:
     found = {(reported or [Origin("p2lbench", p2lbench.__version__)])[0]}
     for spec in specs(used):
         found.add(plugins.registry.find(spec.kind, spec.name)[0].origin)
-    return sorted(map(_origin, found), key=digest)
+    return sorted(map(plain_origin, found), key=digest)
 
 
-def _origin(origin: Origin) -> dict[str, str | None]:
+def plain_origin(origin: Origin) -> dict[str, str | None]:
+    """As it stands in what decides a method's cells."""
     # A single file is its content: where it lies and what it is called decide nothing.
     file = origin.version is None and origin.source is not None
     return {

@@ -88,10 +88,8 @@ def _project(
 
     torch.set_num_threads(task.cell.threads)
     _load_models(task.cell, models)
-    optimizer = _loaded(task.cell.method.optimizer.spec, models)
-    if (search := task.cell.method.transform.search) is not None:
-        for spec in (search.outer, search.inner):
-            _loaded(spec, models)
+    # Points that are there are scored without whatever found them, which need not be installed.
+    optimizer = None if task.latents else _optimizer(task.cell, models)
     if started is not None:
         started()
     setting = prepare(task, models)
@@ -107,7 +105,7 @@ def _project(
         task.timeout,
         progress,
     )
-    if task.latents:
+    if optimizer is None:
         return rescored(task, setting, root, models)
     root.ledger.init_forwards = setting.init_forwards
     problem = Problem(root, setting.space, range(setting.space.d), root.start)
@@ -271,6 +269,15 @@ def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
     start, phi = problem.start, problem.space.slices[PHI]
     start[:, phi] = result.points[:, phi]
     return start
+
+
+def _optimizer(cell: Cell, models: Models) -> Optimizer:
+    """The cell's, loaded, and with it those of the transform's search."""
+    optimizer = _loaded(cell.method.optimizer.spec, models)
+    if (search := cell.method.transform.search) is not None:
+        for spec in (search.outer, search.inner):
+            _loaded(spec, models)
+    return optimizer
 
 
 def _loaded(spec: Spec, models: Models) -> Optimizer:

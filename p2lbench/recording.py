@@ -26,15 +26,10 @@ if TYPE_CHECKING:
 
 def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: Models) -> Record:
     """The record of the points (N, D) that a cell's method returned."""
-    import torch
     from safetensors.torch import save
 
     points = points.clamp(min=setting.space.low, max=setting.space.high)
-    with torch.no_grad():
-        objective = setting.objective.original(points)
-        images = setting.objective.images(points)
-        if (transform := setting.objective.transform) is not None:
-            images = inverted(transform, images, setting.objective.phi(points))
+    objective, images = _outcome(setting, points)
     scores = score(setting.objective, points, task.metrics, models)
     root.ledger.target_preparations = setting.objective.ledger.target_preparations
     broken = not bool(points.isfinite().all() and objective.isfinite().all())
@@ -49,6 +44,7 @@ def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: M
         "diverged" if broken else "failed" if scores.errors else "ok",
         reason,
         objective=finite(objective),
+        start=fingerprint(root.start),
         metrics=scores.values,
         missing={**scores.missing, **undiagnosed},
         diagnostics=diagnostics,
@@ -62,12 +58,13 @@ def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: M
 
 
 def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Record:
-    """Metrics and diagnostics of points that an earlier run left."""
+    """All that follows from points that an earlier run left."""
     from safetensors.torch import load
 
     stored = load(task.latents)
     points = setting.space.join({name: stored[name] for name in setting.space.names()})
     points = points.to(models.device)
+    objective, images = _outcome(setting, points)
     scores = score(setting.objective, points, task.metrics, models)
     diagnostics, undiagnosed = _diagnosed(task, setting, root, points, models)
     status: Status = "failed" if scores.errors else "ok"
@@ -75,10 +72,38 @@ def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Record
         task.cell.id,
         status,
         "; ".join(scores.errors),
+        objective=finite(objective),
+        start=fingerprint(root.start),
         metrics=scores.values,
         missing={**scores.missing, **undiagnosed},
         diagnostics=diagnostics,
+        images=strip(images),
     )
+
+
+def _outcome(setting: Setting, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The objective (N,) of points (N, D) and their images, both in the original frame."""
+    import torch
+
+    with torch.no_grad():
+        objective = setting.objective.original(points)
+        images = setting.objective.images(points)
+        if (transform := setting.objective.transform) is not None:
+            images = inverted(transform, images, setting.objective.phi(points))
+    return objective, images
+
+
+def fingerprint(start: Tensor) -> Values:
+    """A number for each of the starts (N, D): their columns summed with the weights
+    cos(1), cos(2), …, over √D.
+
+    Other starts give other numbers; the same starts on another machine, rounded otherwise, nearly
+    the same ones, which no hash would.
+    """
+    import torch
+
+    columns = torch.arange(1, start.shape[1] + 1, dtype=torch.float64, device=start.device)
+    return finite(start.double() @ columns.cos() / len(columns) ** 0.5)
 
 
 def _diagnosed(

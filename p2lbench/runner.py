@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,9 @@ from p2lbench.masks import read_mask
 from p2lbench.options import build
 from p2lbench.plan import Cell, Image, Plan, Task, hashes_of_files, specs, weights_named
 from p2lbench.record import KEPT, Record, Status
+from p2lbench.reference.beside import Beside, Unseen, beside, held
+from p2lbench.reference.folder import FROM
+from p2lbench.reference.match import Reference, match
 from p2lbench.registry import Registry
 from p2lbench.spec import Method, WeightedLoss, canonical, digest
 from p2lbench.store import Store, folder_of
@@ -89,24 +92,36 @@ def run(
     began, suite = time.monotonic(), plan.suite
     _check_images(suite)
     folder = folder_of(results, suite.name).absolute()
+    stored = match(plan, registry, folder)
     cells = list(islice(plan.cells(), limit))
     keys = metric_keys(suite, registry)
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
         wanted = {cell.id: {**keys, TRUTH: _truth(cell.image, registry)} for cell in cells}
-        _keep_plan(store, plan, wanted)
-        _describe(store, plan, registry)
-        kept, todo = _divided(cells, {} if fresh else _standing(store, wanted))
+        more = _keep_plan(store, plan, wanted, stored)
+        _describe(store, plan, registry, stored)
+        more.bring(store, suite.candidates, fresh, follow.warn)
+        others = {cell.id: cell for cell in more.cells(store, plan)}
+        keys_of_all = wanted | {
+            cell.id: {**keys, TRUTH: _truth(cell.image, registry)} for cell in others.values()
+        }
+        standing = _standing(store, keys_of_all)
+        kept, todo = _divided(cells, {} if fresh else standing)
         counts: Counter[str] = Counter(total=len(cells))
         for record in kept:
             counts.update([record.status, "cached"])
             follow.cell_done(record, cached=True)
-        scored = {cell.id for cell, step in todo if step is Step.score}
+        checked = [(cell, Step.check) for cell in others.values() if _to_check(standing, cell)]
+        steps = {cell.id: step for cell, step in (*checked, *todo)}
+        tasks = _tasks([*checked, *todo], suite, store)
         # Closing stops the workers, whatever ends this loop.
-        with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
+        with closing(executor.run(tasks, Unseen(follow, others))) as records:
             for found in records:
-                record = _merged(store, found) if found.cell in scored else found
-                measured = {**record.measured, **wanted[record.cell]}
+                record = _seen_through(store, found, steps[found.cell])
+                measured = {**record.measured, **keys_of_all[record.cell]}
                 store.put(replace(record, measured=measured))
+                if record.cell in others:
+                    _complain(record, others[record.cell], follow)
+                    continue
                 counts[record.status] += 1
                 follow.cell_done(record)
     tally = {key: counts[key] for key in ("total", "ok", "cached", *STATUSES[1:])}
@@ -122,10 +137,12 @@ def _check_images(suite: Suite) -> None:
 
 
 class Step(Enum):
-    """What a planned cell needs: nothing, its stored points scored, or all of it."""
+    """What a planned cell needs: nothing, its stored points scored, those of a reference scored and
+    held to what is said of them, or all of it."""
 
     keep = "keep"
     score = "score"
+    check = "check"
     run = "run"
 
 
@@ -157,12 +174,32 @@ def _divided(
 
 
 def _step(record: Record, keys: Mapping[str, str]) -> Step:
+    score = Step.check if FROM in record.environment else Step.score
     if record.status not in KEPT and record.objective:
-        return Step.score  # it was a metric that failed; the points are there
+        return score  # it was a metric that failed; the points are there
     if record.status not in KEPT:
         return Step.run
     same = record.measured.items() >= keys.items()
-    return Step.keep if same or record.status != "ok" else Step.score
+    return Step.keep if same or record.status != "ok" else score
+
+
+def _to_check(standing: Mapping[str, tuple[Step, Status]], cell: Cell) -> bool:
+    """Whether a reference's points are to be scored; no optimizer is ever run for them."""
+    return cell.id in standing and standing[cell.id][0] is Step.check
+
+
+def _seen_through(store: Store, found: Record, step: Step) -> Record:
+    """What a cell's record becomes, after what it needed was done."""
+    if step is Step.run:
+        return found
+    record = _merged(store, found)
+    return held(record, found) if step is Step.check else record
+
+
+def _complain(record: Record, cell: Cell, follow: Follower) -> None:
+    if record.status != "ok":
+        place = f"'{cell.method.row[4]}', image '{cell.image.name}'"
+        follow.warn(f"reference row {place}: {record.status}: {record.reason}")
 
 
 def _merged(store: Store, scored: Record) -> Record:
@@ -190,10 +227,13 @@ def _merged(store: Store, scored: Record) -> Record:
     )
 
 
-def _keep_plan(store: Store, plan: Plan, cells: Container[str]) -> None:
+def _keep_plan(
+    store: Store, plan: Plan, cells: Container[str], stored: Reference | None = None
+) -> Beside:
     """The planned cells, what decides them, and their targets: what was run can be looked at, and
-    its numbers recomputed, from the folder alone."""
+    its numbers recomputed, from the folder alone. With them the reference's, which are returned."""
     rows = [row for row in plan.rows() if row.cell in cells]
+    more = beside(stored, rows)
     methods = {planned.key for planned in plan.planned}
     names = {row.image for row in rows}
     images = [image for image in plan.suite.images if image.name in names]
@@ -201,7 +241,8 @@ def _keep_plan(store: Store, plan: Plan, cells: Container[str]) -> None:
         store.put_image(image, *_read(image))
     store.set_images(images)
     kept = (pair for pair in plan.identities() if pair[0] in methods or pair[0] in cells)
-    store.set_plan(rows, kept)
+    store.set_plan([*rows, *more.rows], chain(kept, more.identities()))
+    return more
 
 
 def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> Iterator[Task]:
@@ -209,7 +250,7 @@ def _tasks(cells: Sequence[tuple[Cell, Step]], suite: Suite, store: Store) -> It
     stored = {(image.digest, image.mask_digest): image for image in store.images().values()}
     for cell, step in cells:
         image = stored[cell.image.digest, cell.image.mask_digest]
-        latents = store.file("latents", cell.id) if step is Step.score else b""
+        latents = b"" if step is Step.run else store.file("latents", cell.id)
         yield Task(cell, image.pixels, image.mask, metrics, suite.timeout, latents)
 
 
@@ -259,13 +300,15 @@ def _hash(name: str) -> str | None:
         return None
 
 
-def _describe(store: Store, plan: Plan, registry: Registry) -> None:
+def _describe(store: Store, plan: Plan, registry: Registry, stored: Reference | None) -> None:
     """All that a reader of the folder needs beside the records."""
     suite = plan.suite
     store.set_metrics([vars(metric) for metric in metrics(suite, registry)])
     losses = {m.loss.label: _measured_as(m.loss, suite) for m in plan.methods}
     budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
     tuning = any(image.split == TUNE for image in suite.images)
+    others = () if stored is None else stored.beside
+    known = [row.method for row in others if row.is_known(registry)]
     info = SuiteInfo(
         suite.name,
         suite.candidates,
@@ -274,15 +317,22 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
         losses,
         budget,
         (TUNING,) if tuning else (),
-        {m.optimizer.label: m.optimizer.settings for m in plan.methods},
+        {
+            **{row.labels[4]: row.settings for row in others},
+            **{m.optimizer.label: m.optimizer.settings for m in plan.methods},
+        },
         suite.tuned_on,
         len(suite.tune_images),
         None if tuning else suite.baseline,
         {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
-        tuple(m.row for m in plan.methods if not _coupled(m, registry)),
+        (
+            *(m.row for m in plan.methods if not _coupled(m, registry)),
+            *(row.labels for row in others if row.uncoupled),
+        ),
         None if tuning else suite.targets,
         citations.parts(plan.methods),
-        citations.cited(plan.methods, suite.metrics, registry),
+        citations.cited([*plan.methods, *known], suite.metrics, registry),
+        reference=None if stored is None else stored.told,
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())
