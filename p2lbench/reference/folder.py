@@ -87,6 +87,13 @@ def taken(store: Store, cell: str, candidates: int, suite: str) -> Record:
     Raises:
         StoreError: there is none, it makes no sense, or its points are not those of the run.
     """
+    try:
+        return _taken(store, cell, candidates, suite)
+    except StoreError as error:
+        raise StoreError(f"the reference cannot be used: {error.message}") from error
+
+
+def _taken(store: Store, cell: str, candidates: int, suite: str) -> Record:
     record = store.get(cell, files=False)
     if record is None:
         raise StoreError(f"{store.folder}: the record of cell {cell} went away")
