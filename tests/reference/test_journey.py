@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.kit import called, numbers, records, rows, written
+from e2e.kit import called, command, numbers, records, rows, written
 from reference.conftest import (
     IMAGES,
     MINE,
@@ -89,11 +89,29 @@ def test_the_folder_stands_alone(author: Author, shared: Path, tmp_path: Path) -
     latex = called("leaderboard", folder, "--format", "latex").out
     assert r"adam$^\ddagger$" in latex
     assert "‡" not in latex
+    page = tmp_path / "report.html"
+    assert called("report", folder, "-o", page).code == 0
+    assert "<b>adam ‡</b>" in page.read_text()
+    assert "<b>mine</b>" in page.read_text()
     lines = called("leaderboard", folder, "--format", "csv").out.splitlines()
     column = lines[0].split(",").index("reference")
     assert {line.split(",")[5]: line.split(",")[column] for line in lines[1:]} == {
         **dict.fromkeys(("adam", "cma", "theirs"), "a"),
         "mine": "",
+    }
+
+
+def test_workers_score_what_no_plugin_is_here_for(author: Author) -> None:
+    suite = author()
+    results = suite.parent / "results"
+    done = command("run", suite, "--results", results, "--workers", 1, "--json", cwd=suite.parent)
+    assert done.code == 0, done.err
+    found = records(results / "b")
+    assert {key[4] for key, record in found.items() if record.metrics} == {
+        "adam",
+        "cma",
+        "theirs",
+        "mine",
     }
 
 
