@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +92,21 @@ def test_what_decides_a_cell_was_changed(author: Author, reference: Path) -> Non
 def test_a_cell_under_another_id(author: Author, reference: Path) -> None:
     changed(reference, "UPDATE plan SET cell = 'ab12' WHERE position = 0")
     assert "is not kept" in refused(author(reference=str(reference)))
+
+
+def test_what_decides_a_cell_is_written_as_ids_are(author: Author, reference: Path) -> None:
+    """Another text of the same meaning has an id of its own, which could not be kept here."""
+    cell = next(iter(bodies(reference)))
+    changed(reference, "UPDATE identities SET content = content || ' ' WHERE id = ?", cell)
+    database = sqlite3.connect(reference / "results.db")
+    (text,) = database.execute("SELECT content FROM identities WHERE id = ?", (cell,)).fetchone()
+    database.close()
+    other = hashlib.sha256(text.encode()).hexdigest()
+    changed(reference, "UPDATE identities SET id = ? WHERE id = ?", other, cell)
+    for table in ("plan", "records"):
+        changed(reference, f"UPDATE {table} SET cell = ? WHERE cell = ?", other, cell)
+    (reference / f"latents/{cell}.safetensors").rename(reference / f"latents/{other}.safetensors")
+    assert "not as it should" in refused(author(reference=str(reference)))
 
 
 def test_another_cells_points(author: Author, reference: Path) -> None:
