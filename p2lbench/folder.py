@@ -158,6 +158,30 @@ def check(folder: Path, database: sqlite3.Connection) -> dict[str, str]:
     return meta
 
 
+def distrust(folder: Path, database: sqlite3.Connection, longest: int) -> None:
+    """Limits a stranger's database to plain tables, whole, with texts of so many bytes.
+
+    Raises: StoreError; sqlite3.Error.
+    """
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+    database.execute("PRAGMA trusted_schema = OFF")
+    made = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    ours = sqlite3.connect(":memory:")
+    try:
+        ours.executescript(_SCHEMA)
+        expected = ours.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    finally:
+        ours.close()
+    if made and not set(made) <= set(expected):
+        raise StoreError(
+            f"{folder}: the tables in {DATABASE} are not those of a results folder that p2lbench "
+            f"{p2lbench.__version__} writes. Expected one in version {SCHEMA_VERSION} of the format"
+        )
+    found = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != ("ok",):
+        raise damaged(folder, str(found))
+
+
 def stage(path: Path, data: bytes) -> None:
     """Write a file beside its final name, and sync it."""
     if not data:

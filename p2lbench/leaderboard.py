@@ -25,6 +25,7 @@ from p2lbench.breakdown import by_class
 from p2lbench.comparisons import remark, standings
 from p2lbench.errors import StoreError
 from p2lbench.record import DIAGNOSTICS, Record
+from p2lbench.reference.told import Told, told_of
 from p2lbench.rows import (
     ENVIRONMENT,
     STATISTICS,
@@ -71,6 +72,7 @@ class SuiteInfo:
     `uncoupled`: the rows whose candidates do not influence each other. `targets`: what the suite
     names as such, for the rows and images that were planned. `parts`: axis → row name → the plugins
     in it. `cites`: plugin → what it asks to be cited for (see citations.py).
+    `reference`: rows that were not run here.
     """
 
     name: str
@@ -89,6 +91,7 @@ class SuiteInfo:
     targets: Frozen | None = None
     parts: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     cites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reference: Told | None = None
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""
@@ -107,6 +110,7 @@ class SuiteInfo:
             "uncoupled": uncoupled,
             "targets": targets,
             "parts": parts,
+            "reference": Told.read(plain.get("reference")),
             "cites": _tuples(plain.get("cites", {})),
         }
         return cls(**{**plain, **read})
@@ -209,6 +213,7 @@ class Leaderboard:
         return {
             **dict(zip(AXES, row.labels, strict=True)),
             "settings": row.settings,
+            "reference": told_of(self.suite.reference, row.labels),
             "rank": row.rank,
             "ranks": None if standing.ranks is None else list(standing.ranks),
             "pareto": standing.on_front,
@@ -262,7 +267,8 @@ def build(
     times = {} if runs is None else runs.runtimes({row.labels: row.complete for row in made})
     rows = _comparable([replace(row, runtimes=times.get(row.labels)) for row in made])
     chosen_by = [suite.losses[row.labels[1]] for row in rows]
-    chosen_by += [(suite.tuned_on,)] if suite.tuned_on else []
+    tuned_on = (suite.tuned_on, suite.reference and suite.reference.tuned_on)
+    chosen_by += [(name,) for name in tuned_on if name]
     optimised = {name for names in chosen_by for name in _optimised(names)}
     ranked_on = _ranking_metric(rows, names, optimised)
     everything = [cell for found in methods.values() for cell in found]
@@ -386,7 +392,8 @@ def _uneven(rows: Sequence[Row]) -> Iterable[str]:
 
 
 def _board_notes(board: Leaderboard, cells: Sequence[CellNumbers]) -> tuple[str, ...]:
-    notes = [*board.suite.notes, *_uneven(board.rows)]
+    stored = board.suite.reference
+    notes = [*board.suite.notes, *_uneven(board.rows), *(stored.notes() if stored else ())]
     if board.ranked_on is not None and not board.held_out:
         notes.append(
             f"ranked on an optimised metric ({board.ranked_on}): no held-out one has values"

@@ -154,6 +154,11 @@ class Plan:
         yield from ((planned.key, planned.identity) for planned in self.planned)
         yield from ((hashed(identity), identity) for *_, identity in self._entries())
 
+    def contents(self, planned: Planned) -> Iterator[tuple[Image, int, dict[str, Any]]]:
+        """A method's images and repeats, each with all that decides its cell beside the method."""
+        for repeat, image in product(range(self.suite.repeats), self.suite.images):
+            yield image, repeat, self._beside_method(planned, image, repeat)
+
     def __len__(self) -> int:
         return self._count
 
@@ -179,11 +184,14 @@ class Plan:
     def _identity(self, planned: Planned, image: Image, repeat: int) -> str:
         key = id(planned.view), image.name
         if key not in self._parts:  # all but the method and the repeat, since there are many cells
-            own = {"method": "@", "repeat": 0, "seed": self.suite.seed}
-            whole = canonical({**self._content(planned.view, image), **own})
+            whole = canonical({**self._beside_method(planned, image, 0), "method": "@"})
             self._parts[key] = whole.split('"@","repeat":0')
         before, after = self._parts[key]
         return f'{before}"{planned.key}","repeat":{repeat}{after}'
+
+    def _beside_method(self, planned: Planned, image: Image, repeat: int) -> dict[str, Any]:
+        content = self._content(planned.view, image)
+        return {**content, "seed": self.suite.seed, "repeat": repeat}
 
     def _content(self, view: View, image: Image) -> dict[str, Any]:
         """What of an image decides a cell: its pixels, its mask and what the mask's background

@@ -40,6 +40,7 @@ class Record:
     """One planned cell's outcome, whatever happened.
 
     `objective`: original-frame objective of each returned candidate.
+    `start`: a number of each candidate's start, to know it by (recording.fingerprint).
     `metrics`: frame → metric → one value per candidate (None: not finite).
     `diagnostics`: name → one value per candidate (see diagnostics.py).
     `measured`: metric → hash of all that decides its value, to know when it must be computed anew.
@@ -52,6 +53,7 @@ class Record:
     status: Status
     reason: str = ""
     objective: tuple[float | None, ...] = ()
+    start: tuple[float | None, ...] = ()
     metrics: Mapping[str, Mapping[str, tuple[float | None, ...]]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     diagnostics: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)

@@ -38,6 +38,7 @@ def body(record: Record) -> str:
         {
             "reason": record.reason,
             "objective": record.objective,
+            "start": record.start,
             "metrics": record.metrics,
             "missing": record.missing,
             "diagnostics": record.diagnostics,
@@ -62,6 +63,7 @@ def load(cell: str, status: Any, body: str, trace: str = "") -> Record:
         status=status,
         reason=plain["reason"],
         objective=tuple(plain["objective"]),
+        start=tuple(plain.get("start", ())),
         metrics=_frames(plain["metrics"]),
         missing=plain["missing"],
         diagnostics=_values(plain.get("diagnostics", {})),

@@ -47,6 +47,7 @@ def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: M
         "diverged" if broken else "failed" if scores.errors else "ok",
         reason,
         objective=finite(objective),
+        start=fingerprint(root.start),
         metrics=scores.values,
         missing={**scores.missing, **undiagnosed},
         diagnostics=diagnostics,
@@ -83,6 +84,7 @@ def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Rescor
         status,
         "; ".join(scores.errors),
         objective=finite(objective),
+        start=fingerprint(root.start),
         metrics=scores.values,
         missing={**scores.missing, **undiagnosed},
         diagnostics=diagnostics,
@@ -132,6 +134,19 @@ def _outcome(setting: Setting, points: Tensor) -> tuple[Tensor, Tensor]:
         if (transform := setting.objective.transform) is not None:
             images = inverted(transform, images, setting.objective.phi(points))
     return objective, images
+
+
+def fingerprint(start: Tensor) -> Values:
+    """A number for each of the starts (N, D): their columns summed with the weights
+    cos(1), cos(2), …, over √D.
+
+    Other starts give other numbers; the same starts on another machine, rounded otherwise, nearly
+    the same ones, which no hash would.
+    """
+    import torch
+
+    columns = torch.arange(1, start.shape[1] + 1, dtype=torch.float64, device=start.device)
+    return finite(start.double() @ columns.cos() / len(columns) ** 0.5)
 
 
 def _diagnosed(

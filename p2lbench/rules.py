@@ -56,9 +56,12 @@ class Rules:
                 found.append(method)
         return tuple(found)
 
-    def check_baseline(self, baseline: str | None, include: Sequence[Method]) -> None:
-        """The baseline is an optimizer's row."""
-        known = dict.fromkeys([*self._names("optimizers"), *(m.optimizer.label for m in include)])
+    def check_baseline(
+        self, baseline: str | None, include: Sequence[Method], stored: Sequence[str]
+    ) -> None:
+        """The baseline is an optimizer's row; one of the reference's may be it, too."""
+        own = [*self._names("optimizers"), *(method.optimizer.label for method in include)]
+        known = dict.fromkeys([*own, *stored])
         if baseline is not None and baseline not in known:
             message = f"no optimizer row '{baseline}'.{did_you_mean(baseline, known)}"
             place = self.document.place("baseline")

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,8 @@ from p2lbench.measured import joined, keep_metrics, measured_as
 from p2lbench.options import build
 from p2lbench.plan import Cell, Image, Plan, Task, specs
 from p2lbench.record import KEPT, Record, Status
+from p2lbench.reference.beside import Beside, Unseen, beside, held
+from p2lbench.reference.match import Reference, match
 from p2lbench.registry import Registry
 from p2lbench.rescoring import TRUTH, merged, metric_keys, truth_key
 from p2lbench.spec import Method, canonical
@@ -90,30 +92,38 @@ def run(
     began, suite = time.monotonic(), plan.suite
     _check_images(suite)
     folder = folder_of(results, suite.name).absolute()
+    stored = match(plan, registry, folder)
     with Store.create_or_open(folder, suite.name, warn=follow.warn) as store:
         cells = {cell.id for cell in islice(plan.cells(), limit)}
         suite = joined(suite, store, registry, follow.warn)
         plan = replace(plan, suite=suite)
-        _keep_plan(store, plan, cells)
-        _describe(store, plan, registry)
+        more = _keep_plan(store, plan, cells, stored)
+        _describe(store, plan, registry, stored)
+        more.bring(store, suite.candidates, fresh, follow.warn)
+        others = {cell.id: cell for cell in more.cells(store, plan)}
         keys = _keys(suite, registry)
         counts: Counter[str] = Counter(total=len(cells))
         steps: dict[str, Step] = {}
-        for cell, step, status in () if fresh else _standing(store, keys):
-            steps[cell] = step
-            if step is Step.keep:
+        for id_, step, status in _standing(store, keys):
+            if id_ in others or not fresh:
+                steps[id_] = step
+            if id_ in cells and steps.get(id_) is Step.keep:
                 counts.update([status, "cached"])
-                follow.cell_done(Record(cell, status), cached=True)
+                follow.cell_done(Record(id_, status), cached=True)
         flying: dict[str, Cell] = {}
-        todo = _todo(islice(plan.cells(), limit), steps, flying)
+        checked = (cell for cell in others.values() if steps.get(cell.id) is Step.check)
+        todo = _todo(chain(checked, islice(plan.cells(), limit)), steps, flying)
+        tasks = _tasks(todo, suite, store)
         # Closing stops the workers, whatever ends this loop.
-        with closing(executor.run(_tasks(todo, suite, store), follow)) as records:
+        with closing(executor.run(tasks, Unseen(follow, others))) as records:
             for found in records:
-                image = flying.pop(found.cell).image
-                record = merged(store, found) if found.cell in steps else found
-                store.put(
-                    replace(record, measured={**record.measured, **keys[storable(image.name)]})
-                )
+                cell = flying.pop(found.cell)
+                record = _seen_through(store, found, steps.get(found.cell, Step.run))
+                measured = {**record.measured, **keys[storable(cell.image.name)]}
+                store.put(replace(record, measured=measured))
+                if record.cell in others:
+                    _complain(record, cell, follow)
+                    continue
                 counts[record.status] += 1
                 follow.cell_done(record)
     tally = {key: counts[key] for key in ("total", "ok", "cached", *STATUSES[1:])}
@@ -129,10 +139,12 @@ def _check_images(suite: Suite) -> None:
 
 
 class Step(Enum):
-    """What a planned cell needs: nothing, its stored points scored, or all of it."""
+    """What a planned cell needs: nothing, its stored points scored, those of a reference scored and
+    held to what is said of them, or all of it."""
 
     keep = "keep"
     score = "score"
+    check = "check"
     run = "run"
 
 
@@ -166,18 +178,36 @@ def _todo(
 
 
 def _step(found: Standing, keys: Mapping[str, str]) -> Step:
+    score = Step.check if found.referred else Step.score
     if found.status not in KEPT and found.points:
-        return Step.score  # it was a metric that failed; the points are there
+        return score  # it was a metric that failed; the points are there
     if found.status not in KEPT:
         return Step.run
     same = found.measured.items() >= keys.items()
-    return Step.keep if same or found.status != "ok" else Step.score
+    return Step.keep if same or found.status != "ok" else score
 
 
-def _keep_plan(store: Store, plan: Plan, cells: Container[str]) -> None:
+def _seen_through(store: Store, found: Record, step: Step) -> Record:
+    """What a cell's record becomes, after what it needed was done."""
+    if step is Step.run:
+        return found
+    record = merged(store, found)
+    return held(record, found) if step is Step.check else record
+
+
+def _complain(record: Record, cell: Cell, follow: Follower) -> None:
+    if record.status != "ok":
+        place = f"'{cell.method.row[4]}', image '{cell.image.name}'"
+        follow.warn(f"reference row {place}: {record.status}: {record.reason}")
+
+
+def _keep_plan(
+    store: Store, plan: Plan, cells: Container[str], stored: Reference | None = None
+) -> Beside:
     """The planned cells, what decides them, and their targets: what was run can be looked at, and
-    its numbers recomputed, from the folder alone."""
+    its numbers recomputed, from the folder alone. With them the reference's, which are returned."""
     rows = [row for row in plan.rows() if row.cell in cells]
+    more = beside(stored, rows)
     methods = {planned.key for planned in plan.planned}
     names = {row.image for row in rows}
     images = [image for image in plan.suite.images if image.name in names]
@@ -185,7 +215,8 @@ def _keep_plan(store: Store, plan: Plan, cells: Container[str]) -> None:
         store.put_image(image, *_read(image))
     store.set_images(images)
     kept = (pair for pair in plan.identities() if pair[0] in methods or pair[0] in cells)
-    store.set_plan(rows, kept)
+    store.set_plan([*rows, *more.rows], chain(kept, more.identities()))
+    return more
 
 
 def _tasks(cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store) -> Iterator[Task]:
@@ -193,7 +224,7 @@ def _tasks(cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store) -> It
     stored = {(image.digest, image.mask_digest): image for image in store.images().values()}
     for cell, step in cells:
         image = stored[cell.image.digest, cell.image.mask_digest]
-        latents = store.file("latents", cell.id) if step is Step.score else b""
+        latents = b"" if step is Step.run else store.file("latents", cell.id)
         yield Task(cell, image.pixels, image.mask, metrics, suite.timeout, latents)
 
 
@@ -208,13 +239,15 @@ def _read(image: Image) -> tuple[Pixels, Share | None]:
     return pixels, mask
 
 
-def _describe(store: Store, plan: Plan, registry: Registry) -> None:
+def _describe(store: Store, plan: Plan, registry: Registry, stored: Reference | None) -> None:
     """All that a reader of the folder needs beside the records."""
     suite = plan.suite
     keep_metrics(store, suite, registry)
     losses = {m.loss.label: measured_as(m.loss, suite) for m in plan.methods}
     budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
     tuning = any(image.split == TUNE for image in suite.images)
+    others = () if stored is None else stored.beside
+    known = [row.method for row in others if row.is_known(registry)]
     info = SuiteInfo(
         suite.name,
         suite.candidates,
@@ -223,15 +256,22 @@ def _describe(store: Store, plan: Plan, registry: Registry) -> None:
         losses,
         budget,
         (TUNING,) if tuning else (),
-        {m.optimizer.label: m.optimizer.settings for m in plan.methods},
+        {
+            **{row.labels[4]: row.settings for row in others},
+            **{m.optimizer.label: m.optimizer.settings for m in plan.methods},
+        },
         suite.tuned_on,
         len(suite.tune_images),
         None if tuning else suite.baseline,
         {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
-        tuple(m.row for m in plan.methods if not _coupled(m, registry)),
+        (
+            *(m.row for m in plan.methods if not _coupled(m, registry)),
+            *(row.labels for row in others if row.uncoupled),
+        ),
         None if tuning else suite.targets,
         citations.parts(plan.methods),
-        citations.cited(plan.methods, suite.metrics, registry),
+        citations.cited([*plan.methods, *known], suite.metrics, registry),
+        reference=None if stored is None else stored.told,
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())

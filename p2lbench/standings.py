@@ -12,21 +12,22 @@ from p2lbench.record import Status
 
 _QUERY = """
 SELECT position, plan.cell, image, status, json_extract(body, '$.measured'),
-       json_array_length(body, '$.objective')
+       json_array_length(body, '$.objective'), json_extract(body, '$.environment.reference')
 FROM plan JOIN records ON records.cell = plan.cell
 WHERE position > ? ORDER BY position LIMIT ?
 """
 
 
 class Standing(NamedTuple):
-    """What there is of a planned cell: its record's status, whether that has points, and `measured`
-    (see `Record`). `image`: the first one that the cell is planned for."""
+    """What there is of a planned cell: its record's status, whether that has points, its `measured`
+    (see `Record`), and whether it is a reference's. `image`: the first that it is planned for."""
 
     cell: str
     image: str
     status: Status
     measured: Mapping[str, str]
     points: bool
+    referred: bool
 
 
 def standings(rows: Callable[..., list[tuple[Any, ...]]], page: int) -> Iterator[Standing]:
@@ -35,10 +36,11 @@ def standings(rows: Callable[..., list[tuple[Any, ...]]], page: int) -> Iterator
     last = -1
     while found := rows(_QUERY, last, page):
         last = found[-1][0]
-        for _, cell, image, status, measured, points in found:
+        for _, cell, image, status, measured, points, referred in found:
             if cell not in seen:
                 seen.add(cell)
-                yield Standing(cell, image, status, _mapping(measured), bool(points))
+                flags = bool(points), bool(referred)
+                yield Standing(cell, image, status, _mapping(measured), *flags)
 
 
 def plan_rows(found: Iterable[tuple[Any, ...]]) -> tuple[PlanRow, ...]:

@@ -75,8 +75,12 @@ class Store:
         return cls(folder, database, lock)
 
     @classmethod
-    def open_read(cls, folder: Path) -> Store:
+    def open_read(cls, folder: Path, *, longest: int | None = None) -> Store:
         """Open a results folder to read it; works beside a run, and on read-only media.
+
+        Args:
+            longest: bytes of a text, more than which no stranger's database may have; then its
+                tables must be plain ones, and whole.
 
         Raises: StoreError if it is missing, not a results folder, damaged, or of another version.
         """
@@ -89,6 +93,8 @@ class Store:
                 )
             database = disk.connect(folder)
             try:
+                if longest is not None:
+                    disk.distrust(folder, database, longest)
                 disk.check(folder, database)
                 database.execute("PRAGMA query_only = ON")
             except BaseException:

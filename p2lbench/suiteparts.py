@@ -18,6 +18,8 @@ from p2lbench.imagelist import TUNE, Found, read_images
 from p2lbench.options import build
 from p2lbench.plan import hashes_of_files, weights_named
 from p2lbench.plugins import Plugins
+from p2lbench.reference import folder
+from p2lbench.reference.match import renamed
 from p2lbench.rules import Rules
 from p2lbench.spec import AXES, Method, Named
 from p2lbench.suitefile import Written
@@ -63,9 +65,10 @@ class PartsReader:
         checks.classes(self._read("inits"), without_init)
         checks.masks()
         self._check_tuned_on()
+        stored = self._reference_rows()
         rows = {key: tuple(row for row, _ in found) for key, found in self.rows.items()}
         metrics = rows.pop("metrics")
-        include = self._rules(rows, without_init)
+        include = self._rules(rows, without_init, stored)
         self._check_variables(include)
         checks.truths([*self._read("transforms"), *(method.transform for method in include)])
         return {
@@ -77,17 +80,19 @@ class PartsReader:
             "without_init": without_init,
             "include": include,
             "tune": self._spaces(rows["optimizers"], include),
-            "reference": self._reference(),
+            "reference": self._reference,
         }
 
-    def _rules(self, rows: dict[str, Any], without_init: frozenset[str]) -> tuple[Method, ...]:
+    def _rules(
+        self, rows: dict[str, Any], without_init: frozenset[str], stored: Sequence[str]
+    ) -> tuple[Method, ...]:
         """The included methods. Rules name rows, so they wait until all rows are right."""
         if self.bad & {*AXES, "exclude", "include", "baseline"}:
             return ()
         rules = Rules(self.axes, rows, without_init, self.document, self.problems)
         rules.check_exclude(self.written.exclude)
         include = rules.include(self.written.include)
-        rules.check_baseline(self.written.baseline, include)
+        rules.check_baseline(self.written.baseline, include, stored)
         return include
 
     def _spaces(self, rows: Sequence[Named], include: Sequence[Method]) -> dict[str, Asked]:
@@ -212,11 +217,23 @@ class PartsReader:
         known = dict.fromkeys([*(name for names in stated for name in names), "phi"])
         return [*known] if all(stated) else []
 
+    @property
     def _reference(self) -> Path | None:
-        if self.written.reference is None:
-            return None
-        path = self.folder / self.written.reference
-        if not os.path.isdir(path):
-            message = f"{display(path)}: no such results folder"
-            self.problems.add(UserError(message, self.document.place("reference")))
-        return path
+        named = self.written.reference
+        return None if named is None else self.folder / named
+
+    def _reference_rows(self) -> tuple[str, ...]:
+        """The reference's optimizers, under all names that they may have here."""
+        if self._reference is None:
+            return ()
+        place = self.document.place("reference")
+        if not os.path.isdir(self._reference):
+            message = f"{display(self._reference)}: no such results folder"
+            self.problems.add(UserError(message, place))
+            return ()
+        try:
+            names = folder.names(self._reference)
+        except UserError as error:
+            self.problems.add(UserError(f"the reference cannot be used: {error.message}", place))
+            return ()
+        return (*names, *map(renamed, names))

@@ -341,9 +341,10 @@ def test_json_is_the_contracts() -> None:
     ]  # fmt: skip
     (row,) = plain["rows"]
     assert list(row) == [
-        "generator", "loss", "transform", "init", "optimizer", "settings", "rank", "ranks",
-        "pareto", "effect", "images", "mean", "best", "selected", "best_of_k", "ci", "frames",
-        "diagnostics", "classes", "profile", "targets", "passes", "seconds", "missing", "notes",
+        "generator", "loss", "transform", "init", "optimizer", "settings", "reference", "rank",
+        "ranks", "pareto", "effect", "images", "mean", "best", "selected", "best_of_k", "ci",
+        "frames", "diagnostics", "classes", "profile", "targets", "passes", "seconds", "missing",
+        "notes",
     ]  # fmt: skip
     assert [row[axis] for axis in list(row)[:5]] == ["g", "l1", "none", "gt", "adam"]
     assert (row["images"], row["missing"], row["passes"], row["seconds"]) == (2, 0, 10.0, 2.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from fakesuite import SUITE, errors, read
 
 from p2lbench.spec import Search, Spec
+from p2lbench.store import Store
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -30,7 +31,8 @@ def test_defaults(tmp_path: Path) -> None:
 
 def test_everything_that_can_be_said(tmp_path: Path) -> None:
     (tmp_path / "mine.py").touch()
-    (tmp_path / "published").mkdir()
+    with Store.create_or_open(tmp_path / "published", "quick") as store:
+        store.set_header({"name": "quick"})
     more = """\
 losses: [l2, {percep: 10, l1: 0.5}, {l1: {weight: 2, masked: whole}, as: l1 whole}]
 metrics: [psnr, {l1: {masked: whole}, as: l1 whole}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from math import inf
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from p2lbench.executors.base import Executor
     from p2lbench.plan import Plan
     from p2lbench.plugins import Plugins
+    from p2lbench.reference.match import Reference
     from p2lbench.runner import Outcome
     from p2lbench.suite import Suite
 
@@ -168,12 +170,14 @@ def validate(
 ) -> None:
     """Check a suite without running it, and say what it would run."""
     from p2lbench.plan import plan
+    from p2lbench.reference.match import match
     from p2lbench.suite import load
 
     with logs_only():
         checked, plugins = load(suite, plugin or (), overrides or ())
         planned = plan(checked, plugins)
-    document = summary(planned)
+        stored = match(planned, plugins.registry)
+    document = summary(planned, stored)
     if as_json:
         emit(document)
         return
@@ -185,10 +189,24 @@ def validate(
         console.print(Text(f"  {left_out(checked)}"), soft_wrap=True)
     for method in document["rows"]:
         console.print(Text(f"  · {' | '.join(method)}"))
+    for line in [] if stored is None else _of_reference(stored):
+        console.print(Text(f"  {line}"), soft_wrap=True)
 
 
-def summary(planned: Plan) -> dict[str, Any]:
-    """What a plan comes to, as JSON."""
+def _of_reference(stored: Reference) -> Iterator[str]:
+    """Its rows that stand beside the suite's, and why others do not."""
+    from p2lbench.report.text import count
+
+    many = f"{count(len(stored.rows), 'row')} of {len(stored.rows) + len(stored.left_out)}"
+    yield f"reference  {many} of '{stored.suite}' (SHA-256 {stored.sha256[:12]})"
+    for row in stored.rows:
+        own = " (the same cells as here: not run)" if row.own else ""
+        yield "; ".join((f"‡ {' | '.join(row.labels)}{own}", *row.told.differs))
+    yield from stored.left_out
+
+
+def summary(planned: Plan, stored: Reference | None) -> dict[str, Any]:
+    """What a plan comes to, and its reference, as JSON."""
     suite = planned.suite
     passes, seconds = suite.budget.passes, suite.budget.seconds
     return {
@@ -206,4 +224,5 @@ def summary(planned: Plan) -> dict[str, Any]:
             "protocol": suite.protocol,
         },
         "rows": [list(method.row) for method in planned.methods],
+        "reference": None if stored is None else stored.to_json(),
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
+from p2lbench.reference.told import SIGN, told_of
 from p2lbench.report.attained import (
     CSV_HEADS,
     attained_cells,
@@ -69,6 +70,7 @@ def as_csv(board: Leaderboard) -> str:
         "rank",
         *AXES,
         "settings",
+        "reference",
         *facts,
         *(f"{kind}.{name}" for name in names for kind in kinds),
         *(f"{kind}.{name}" for name in board.diagnostics for kind in ("mean", "selected")),
@@ -83,10 +85,16 @@ def as_csv(board: Leaderboard) -> str:
         facts_of_row = [len(row.complete), row.missing, row.passes, row.seconds]
         notes = csv_cell("; ".join((*row.notes, *board.notes)))
         labels = [csv_cell(label) for label in row.labels]
-        cells = [row.rank, *labels, row.settings, *facts_of_row, *numbers, *_standing(row)]
+        start = [row.rank, *labels, row.settings, csv_cell(_suite_of(board, row))]
+        cells = [*start, *facts_of_row, *numbers, *_standing(row)]
         cells += attained_csv(row) if board.shows_targets else []
         writer.writerow([*cells, notes])
     return out.getvalue()
+
+
+def _suite_of(board: Leaderboard, row: Row) -> str:
+    """The suite whose results a stored row is from."""
+    return str((told_of(board.suite.reference, row.labels) or {"suite": ""})["suite"])
 
 
 def _standing(row: Row) -> list[object]:
@@ -210,6 +218,7 @@ def _labels(board: Leaderboard, row: Row) -> list[str]:
     """A row's names below them; the dagger, of rows that miss images, stands at the optimizer."""
     names = [markdown(row.labels[k]) for k in board.varying]
     names[-1] += "†" if row.partial else ""
+    names[-1] += SIGN if told_of(board.suite.reference, row.labels) else ""
     return [*names, *([row.settings or ""] if board.shows_settings else [])]
 
 

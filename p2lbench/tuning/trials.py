@@ -150,6 +150,7 @@ def trial_suite(suite: Suite, rows: Sequence[Tuned], note: str) -> Suite:
         exclude=(),
         include=tuple(trials),
         targets=None,
+        reference=None,
     )
 
 

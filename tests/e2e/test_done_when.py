@@ -206,7 +206,9 @@ def test_weights_that_are_missing_are_a_clear_line(store: Path) -> None:
 
 def test_leaderboard_json_has_the_keys_of_the_contract(store: Path) -> None:
     document = called("leaderboard", store, "--json").json
-    assert set(document) == {"suite", "candidates", "ranked_on", "baseline", "rows"}
+    assert set(document) == {
+        *("suite", "candidates", "ranked_on", "baseline", "targets", "discrimination", "rows")
+    }
     assert (document["suite"], document["candidates"], len(document["rows"])) == ("s", 2, 6)
     names = {"l1", "psnr", "percep-fmnist-heldout", "lpips-vgg"}
     for row in document["rows"]:
