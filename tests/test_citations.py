@@ -85,3 +85,11 @@ class Odd:
 @pytest.mark.parametrize(("given", "found"), [("key", ["key"]), (("a", 3), ["a"]), ((), [])])
 def test_what_plugins_state(given: object, found: list[str]) -> None:
     assert list(citations._stated(Odd(given))) == found
+
+
+def test_of_two_entries_of_one_key_the_first_stands() -> None:
+    other = MINE.replace("2026,\n", "2026,\n  note = {other},\n").replace("A {B} c", "Other")
+    text = citations.bibtex({"loss a": (MINE,), "loss b": (other,)})
+    assert keys(text).count("me2026") == 1
+    assert "A {B} c" in text
+    assert "Other" not in text

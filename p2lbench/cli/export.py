@@ -69,6 +69,8 @@ def _tabular(folder: Path, to: To, per: Lines, path: Path) -> int:
 
     if path.is_dir():
         raise UserError(f"-o: expected a file, got the folder {path}")
+    if path.suffix != f".{to.value}":
+        raise UserError(f"-o: expected a file that ends in .{to.value}, got {path}")
     if path.parent != folder and not path.parent.is_dir():
         raise UserError(f"-o: there is no folder {path.parent}; make it first")
     kind: Per = per.value

@@ -59,6 +59,7 @@ def test_export(folder: Path, tmp_path: Path, per: str, lines: int) -> None:
     [
         (("export", "{}", "--to", "csv", "-o", "/no/such/x.csv"), "there is no folder /no/such"),
         (("export", "{}", "--to", "csv", "-o", "/"), "expected a file, got the folder /"),
+        (("export", "{}", "--to", "csv", "-o", "results.db"), "expected a file that ends in .csv"),
         (("export", "/no/such", "--to", "csv"), "no results here"),
         (("compare", "{}", "/no/such"), "no results here"),
         (("compare", "{}", "{}", "--metric", "pnsr"), "Did you mean 'psnr'?"),
