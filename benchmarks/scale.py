@@ -31,6 +31,7 @@ from p2lbench.executors import Inline, Processes
 from p2lbench.plan import Plan, Task, plan
 from p2lbench.plugins import Plugins
 from p2lbench.record import Record
+from p2lbench.rescoring import metric_keys, truth_key
 from p2lbench.store import Store
 from p2lbench.suite import load
 
@@ -165,9 +166,10 @@ def ask_fill(folder: Path) -> dict[str, float]:
     record, results = sample(folder), folder / "results"
     base, began = peak(), time.process_time()
     runner.run(found, plugins.registry, Copies(record, 0), results, Silent())
-    keys = runner.metric_keys(found.suite, plugins.registry)
+    metrics = zip(found.suite.metric_labels, found.suite.metrics, strict=True)
+    keys = metric_keys(metrics, plugins.registry)
     with Store.create_or_open(results / "scale", "scale") as store:
-        truth = {i.name: runner._truth(i, plugins.registry) for i in found.suite.images}
+        truth = {i.name: truth_key(i, plugins.registry) for i in found.suite.images}
         with store._transaction():
             store._database.executemany(
                 "INSERT INTO records VALUES (?, ?, ?, ?, '', '')", rows(found, record, keys, truth)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -13,27 +12,22 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from p2lbench import __version__, citations
+from p2lbench.describing import describe
 from p2lbench.errors import UserError
 from p2lbench.executors.base import Executor, Watch
-from p2lbench.imagelist import TUNE
 from p2lbench.images import Pixels, Share, pixel_digest, read_image
-from p2lbench.leaderboard import SuiteInfo
 from p2lbench.masks import read_mask
-from p2lbench.measured import joined, keep_metrics, measured_as
-from p2lbench.options import build
-from p2lbench.plan import Cell, Image, Plan, Task, specs
+from p2lbench.measured import joined
+from p2lbench.plan import Cell, Image, Plan, Task
 from p2lbench.record import KEPT, Record, Status
 from p2lbench.reference.beside import Beside, Unseen, beside, held
 from p2lbench.reference.match import Reference, match
 from p2lbench.registry import Registry
 from p2lbench.rescoring import TRUTH, merged, metric_keys, truth_key
-from p2lbench.spec import Method, canonical
 from p2lbench.store import Standing, Store, folder_of, storable
 from p2lbench.suite import Suite
 from p2lbench.yamlfile import display
 
-TUNING = "on images for tuning (split: tune): numbers to choose settings by, not results"
 STATUSES = ("ok", "failed", "timeout", "diverged", "skipped")
 
 
@@ -98,7 +92,7 @@ def run(
         suite = joined(suite, store, registry, follow.warn)
         plan = replace(plan, suite=suite)
         more = _keep_plan(store, plan, cells, stored)
-        _describe(store, plan, registry, stored)
+        describe(store, plan, registry, stored)
         more.bring(store, suite.candidates, fresh, follow.warn)
         others = {cell.id: cell for cell in more.cells(store, plan)}
         keys = _keys(suite, registry)
@@ -237,81 +231,3 @@ def _read(image: Image) -> tuple[Pixels, Share | None]:
         message = "it, or its mask, changed while the suite ran; run it again"
         raise UserError(f"{image.file}: {message}")
     return pixels, mask
-
-
-def _describe(store: Store, plan: Plan, registry: Registry, stored: Reference | None) -> None:
-    """All that a reader of the folder needs beside the records."""
-    suite = plan.suite
-    keep_metrics(store, suite, registry)
-    losses = {m.loss.label: measured_as(m.loss, suite) for m in plan.methods}
-    budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
-    tuning = any(image.split == TUNE for image in suite.images)
-    others = () if stored is None else stored.beside
-    known = [row.method for row in others if row.is_known(registry)]
-    info = SuiteInfo(
-        suite.name,
-        suite.candidates,
-        suite.repeats,
-        suite.protocol,
-        losses,
-        budget,
-        (TUNING,) if tuning else (),
-        {
-            **{row.labels[4]: row.settings for row in others},
-            **{m.optimizer.label: m.optimizer.settings for m in plan.methods},
-        },
-        suite.tuned_on,
-        len(suite.tune_images),
-        None if tuning else suite.baseline,
-        {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
-        (
-            *(m.row for m in plan.methods if not _coupled(m, registry)),
-            *(row.labels for row in others if row.uncoupled),
-        ),
-        None if tuning else suite.targets,
-        citations.parts(plan.methods),
-        citations.cited([*plan.methods, *known], suite.metrics, registry),
-        reference=None if stored is None else stored.told,
-    )
-    store.set_header(info.plain())
-    store.write_suite(as_run(suite).encode())
-    store.write_environment(environment(plan, registry))
-
-
-def _coupled(method: Method, registry: Registry) -> bool:
-    """Whether candidates influence each other, in the search of the transform or after it."""
-    searched = method.transform.search is not None
-    return searched or bool(build(method.optimizer.spec, registry).coupled)
-
-
-def as_run(suite: Suite) -> str:
-    """The suite's text, under what `--set` changed in it."""
-    return "".join(f"# run with --set {text!r}\n" for text in suite.overrides) + suite.text
-
-
-def _origins(plan: Plan, registry: Registry) -> list[dict[str, Any]]:
-    """Every distribution or file that the plan's methods come from."""
-    found = {registry.find(spec.kind, spec.name)[0].origin for spec in specs(plan.methods)}
-    return sorted((vars(origin) for origin in found), key=canonical)
-
-
-def environment(plan: Plan, registry: Registry) -> dict[str, Any]:
-    """Versions and machine, without importing what is only asked for its version."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    packages: dict[str, str | None] = {}
-    for name in ("torch", "torchvision", "numpy", "cma", "nevergrad", "lpips"):
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = None
-    return {
-        "p2lbench": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "device": plan.device,
-        "packages": packages,
-        "overrides": list(plan.suite.overrides),
-        "plugins": _origins(plan, registry),
-    }

@@ -302,7 +302,7 @@ class Store:
         return found if isinstance(found, list) else []
 
     def set_header(self, header: Mapping[str, Any]) -> None:
-        """Describe the run as a whole (`leaderboard.SuiteInfo.plain()`)."""
+        """Describe the run as a whole (`SuiteInfo.plain()`)."""
         self._set_meta("header", header)
 
     def header(self) -> dict[str, Any]:

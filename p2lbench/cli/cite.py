@@ -26,8 +26,8 @@ def cite(
 
 def _of_folder(folder: Path) -> dict[str, tuple[str, ...]]:
     """What the run kept; no plugin is loaded. Raises: StoreError if it kept nothing."""
-    from p2lbench.leaderboard import SuiteInfo
     from p2lbench.store import Store
+    from p2lbench.suiteinfo import SuiteInfo
 
     with Store.open_read(folder) as store:
         header = store.header()

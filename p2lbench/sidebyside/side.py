@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from p2lbench.errors import StoreError
-from p2lbench.leaderboard import SuiteInfo
 from p2lbench.rows import CellNumbers, Metric, reduce
 from p2lbench.store import Store
+from p2lbench.suiteinfo import SuiteInfo
 
 Labels = tuple[str, str, str, str, str]
 Image = tuple[str, str | None]  # SHA-256 of its pixels and of its mask

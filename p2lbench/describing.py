@@ -1,0 +1,102 @@
+"""What a results folder says of its run beside the records: header, metrics, suite, environment."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from p2lbench import __version__, citations
+from p2lbench.imagelist import TUNE
+from p2lbench.measured import keep_metrics, measured_as
+from p2lbench.options import build
+from p2lbench.plan import Plan, specs
+from p2lbench.reference.match import Reference
+from p2lbench.registry import Registry
+from p2lbench.spec import Method, canonical
+from p2lbench.store import Store
+from p2lbench.suite import Suite
+from p2lbench.suiteinfo import SuiteInfo
+
+TUNING = "on images for tuning (split: tune): numbers to choose settings by, not results"
+
+
+def describe(store: Store, plan: Plan, registry: Registry, stored: Reference | None) -> None:
+    """Keep all that a reader of the folder needs beside the records.
+
+    Args:
+        stored: the rows of the suite's reference, if it names one.
+    """
+    suite = plan.suite
+    keep_metrics(store, suite, registry)
+    losses = {m.loss.label: measured_as(m.loss, suite) for m in plan.methods}
+    budget = {k: v for k, v in vars(suite.budget).items() if v != float("inf")}
+    tuning = any(image.split == TUNE for image in suite.images)
+    others = () if stored is None else stored.beside
+    known = [row.method for row in others if row.is_known(registry)]
+    info = SuiteInfo(
+        suite.name,
+        suite.candidates,
+        suite.repeats,
+        suite.protocol,
+        losses,
+        budget,
+        (TUNING,) if tuning else (),
+        {
+            **{row.labels[4]: row.settings for row in others},
+            **{m.optimizer.label: m.optimizer.settings for m in plan.methods},
+        },
+        suite.tuned_on,
+        len(suite.tune_images),
+        None if tuning else suite.baseline,
+        {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
+        (
+            *(m.row for m in plan.methods if not _coupled(m, registry)),
+            *(row.labels for row in others if row.uncoupled),
+        ),
+        None if tuning else suite.targets,
+        citations.parts(plan.methods),
+        citations.cited([*plan.methods, *known], suite.metrics, registry),
+        reference=None if stored is None else stored.told,
+    )
+    store.set_header(info.plain())
+    store.write_suite(as_run(suite).encode())
+    store.write_environment(environment(plan, registry))
+
+
+def _coupled(method: Method, registry: Registry) -> bool:
+    """Whether candidates influence each other, in the search of the transform or after it."""
+    searched = method.transform.search is not None
+    return searched or bool(build(method.optimizer.spec, registry).coupled)
+
+
+def as_run(suite: Suite) -> str:
+    """The suite's text, under what `--set` changed in it."""
+    return "".join(f"# run with --set {text!r}\n" for text in suite.overrides) + suite.text
+
+
+def _origins(plan: Plan, registry: Registry) -> list[dict[str, Any]]:
+    """Every distribution or file that the plan's methods come from."""
+    found = {registry.find(spec.kind, spec.name)[0].origin for spec in specs(plan.methods)}
+    return sorted((vars(origin) for origin in found), key=canonical)
+
+
+def environment(plan: Plan, registry: Registry) -> dict[str, Any]:
+    """Versions and machine, without importing what is only asked for its version."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    packages: dict[str, str | None] = {}
+    for name in ("torch", "torchvision", "numpy", "cma", "nevergrad", "lpips"):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = None
+    return {
+        "p2lbench": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "device": plan.device,
+        "packages": packages,
+        "overrides": list(plan.suite.overrides),
+        "plugins": _origins(plan, registry),
+    }
