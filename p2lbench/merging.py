@@ -20,6 +20,7 @@ from p2lbench.plan import PlanRow
 from p2lbench.record import KEPT, Record
 from p2lbench.spec import canonical
 from p2lbench.store import Store, folder_of
+from p2lbench.storedimage import StoredImage
 from p2lbench.yamlfile import MAX_BYTES, read_bytes
 
 # Of a header: what the plans of several folders add to, by name; the rest must be equal.
@@ -174,16 +175,16 @@ def _why(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -
     return ", ".join(name for name in names if name != "method" or len(names) == 1)
 
 
-def _check_images(stores: Sequence[Store]) -> dict[str, Store]:
-    """Every image and the first folder that has it; one name is one image everywhere."""
-    found: dict[str, Store] = {}
+def _check_images(stores: Sequence[Store]) -> list[StoredImage]:
+    """Every image, of the first folder that has it; one name is one image everywhere."""
+    found: dict[str, tuple[StoredImage, Store]] = {}
     for store in stores:
         for name, image in store.images().items():
-            first = found.setdefault(name, store)
-            if first.image(name) != image:
-                mine = first.image(name).digest[:12]
-                raise _differ(first, store, f"the image '{name}'", mine, image.digest[:12])
-    return found
+            first, where = found.setdefault(name, (image, store))
+            if first != image:
+                mine, its = first.digest[:12], image.digest[:12]
+                raise _differ(where, store, f"the image '{name}'", mine, its)
+    return [image for image, _ in found.values()]
 
 
 def _describe(
@@ -191,12 +192,11 @@ def _describe(
     stores: Sequence[Store],
     header: Mapping[str, Any],
     rows: Sequence[PlanRow],
-    images: Mapping[str, Store],
+    images: Sequence[StoredImage],
 ) -> None:
-    kept = [store.image(name) for name, store in images.items()]
-    for image in kept:
+    for image in images:
         target.put_image(image.image(image.class_name), image.pixels, image.mask)
-    target.set_images(image.image(image.class_name) for image in kept)
+    target.set_images(image.image(image.class_name) for image in images)
     texts: dict[str, str] = {}
     for store in stores:
         for row in store.plan():

@@ -288,10 +288,6 @@ class Store:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise disk.damaged(self.folder, "what it says of an image is not readable") from error
 
-    def image(self, name: str) -> StoredImage:
-        """One of the plan's images. Raises: KeyError."""
-        return self.images()[name]
-
     def set_metrics(self, metrics: Sequence[Mapping[str, Any]]) -> None:
         """Describe the metrics: a list of {name, label, higher_is_better, protocol, spec}."""
         self._set_meta("metrics", list(metrics))

@@ -86,7 +86,7 @@ def test_what_decides_a_cell_cannot_be_changed(tmp_path: Path) -> None:
     with Store.open_read(tmp_path / "r") as store:
         (row, *_) = store.plan()
         with pytest.raises(StoreError, match="was changed"):
-            read_cell(store, row, store.image(row.image), "cpu")
+            read_cell(store, row, store.images()[row.image], "cpu")
 
 
 def test_a_plan_that_names_another_image_is_found(tmp_path: Path) -> None:
