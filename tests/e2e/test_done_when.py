@@ -217,6 +217,7 @@ def test_leaderboard_json_has_the_keys_of_the_contract(store: Path) -> None:
             *("settings", "diagnostics", "rank", "ranks", "pareto", "effect", "best_of_k"),
             *("images", "mean", "best", "selected", "ci", "frames"),
             *("passes", "seconds", "missing", "notes"),
+            *("classes", "profile", "targets", "reference"),
         }
         assert all(set(row[key]) == names for key in ("mean", "best", "selected", "ci"))
         assert set(row["frames"]) == {"aligned", "unmasked"}

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def killed(suite: Path, chance: random.Random, whole: float) -> None:
         until(lambda: fresh() or process.poll() is not None, 120)
         time.sleep(chance.uniform(0, 0.5))
     below = children(process.pid)
-    (os.killpg if chance.random() < 0.5 else os.kill)(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it may have ended
+        (os.killpg if chance.random() < 0.5 else os.kill)(process.pid, signal.SIGKILL)
     process.wait()
     until(lambda: not any(map(running, below)), 15)  # orphans notice within a second
 

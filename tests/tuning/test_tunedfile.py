@@ -7,7 +7,9 @@ from typing import Any
 
 from e2e.kit import PHOTOS, TINY
 
+from p2lbench.store import Store
 from p2lbench.suite import Suite, load
+from p2lbench.suiteinfo import SuiteInfo
 from p2lbench.tuning.choose import Measure
 from p2lbench.tuning.tunedfile import _move, tuned_text
 from p2lbench.yamlfile import parse
@@ -33,7 +35,8 @@ def suite(folder: Path) -> Suite:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(photo if i != 1 else (PHOTOS / "tune" / "coat-9040.png").read_bytes())
     (folder / "sub").mkdir()
-    (folder / "published").mkdir()
+    with Store.create_or_open(folder / "published", "published") as store:
+        store.set_header(SuiteInfo("published", 1, 1, "paper", {}).plain())
     (folder / "tiny.py").write_text(TINY)
     (folder / "sub" / "other.py").write_text(TINY.replace('"tiny"', '"other"'))
     (folder / "moves.yaml").write_text(SUITE)
