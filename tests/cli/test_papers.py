@@ -132,3 +132,11 @@ def test_cite_takes_no_missing_folder_for_a_suite(folder: Path) -> None:
     done = called("cite", folder.parent / "nosuch")
     assert (done.code, done.out) == (2, "")
     assert "there is no such folder or file" in done.err
+
+
+def test_figures_go_into_a_folder(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "figures"
+    file.write_text("mine")
+    done = called("figures", folder, "-o", file)
+    assert (done.code, done.out) == (2, "")
+    assert "is a file; expected a folder" in done.err
