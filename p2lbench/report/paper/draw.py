@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from p2lbench.errors import UserError
+from p2lbench.errors import StoreError
 from p2lbench.folder import explained
 from p2lbench.leaderboard import Leaderboard
 from p2lbench.report.curves import Spent
@@ -31,12 +31,10 @@ def draw_all(
 ) -> Iterator[Drawn]:
     """Draw into a folder, which is made; `form`: `pdf` or `png`.
 
-    Raises:
-        StoreError: the results are damaged, or a file cannot be written.
-        UserError: the folder is a file.
+    Raises: StoreError: the results are damaged, or a file cannot be written.
     """
     if where.exists() and not where.is_dir():
-        raise UserError(f"-o: {where} is a file; expected a folder, new or not")
+        raise StoreError(f"-o: {where} is a file; expected a folder, new or not")
     with explained(where):
         where.mkdir(parents=True, exist_ok=True)
     makers: dict[str, Callable[[Path], str | None]] = {
