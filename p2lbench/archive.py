@@ -94,7 +94,8 @@ def read(file: Path, results: Path) -> Imported:
     """
     results, made = results.absolute(), list[Path]()
     if not file.is_file():
-        raise UserError(f"{file}: no such file")
+        what = "this is a folder; expected an archive" if file.is_dir() else "no such file"
+        raise UserError(f"{file}: {what}")
     with disk.explained(results), contextlib.ExitStack() as undo:
         undo.callback(disk.remove_made, made)
         disk.make(results, made)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from p2lbench.cli.common import PLUGIN, logs_only
-from p2lbench.errors import StoreError
+from p2lbench.errors import StoreError, UserError
 
 
 def cite(
@@ -38,9 +38,12 @@ def _of_folder(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _of_suite(suite: str, plugin_files: list[Path]) -> dict[str, tuple[str, ...]]:
+    """What its plugins state. Raises: UserError."""
     from p2lbench.citations import cited
     from p2lbench.plan import methods
     from p2lbench.suite import load
 
+    if len(Path(suite).parts) > 1 and not Path(suite).exists():
+        raise UserError(f"{suite}: there is no such folder or file. Expected results, or a suite")
     checked, plugins = load(suite, plugin_files)
     return dict(cited(methods(checked), checked.metrics, plugins.registry))

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from p2lbench.cli.common import JSON, emit, show
+from p2lbench.cli.waiting import waiting
 
 
 class Format(StrEnum):
@@ -34,7 +35,11 @@ def compare(
     from p2lbench.report import sidebysideview
     from p2lbench.store import Store
 
-    with Store.open_read(first) as one, Store.open_read(second) as other:
+    with (
+        Store.open_read(first) as one,
+        Store.open_read(second) as other,
+        waiting("comparing the results"),
+    ):
         board = sidebyside.compare(one, other, metric)
     if as_json or form is Format.json:
         emit(board.to_json())

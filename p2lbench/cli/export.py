@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from p2lbench.cli.common import log
+from p2lbench.cli.waiting import waiting
 from p2lbench.errors import UserError
 from p2lbench.report.text import count, plain
 
@@ -39,7 +40,13 @@ def export(
         typer.Option("--per", help="A line per value (candidate, frame and metric), or per cell."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Where to; default: values.csv or so in the folder, NAME.zip here.",
+        ),
     ] = None,
 ) -> None:
     """Write a results folder as a table of one line per value or cell, or as one file to import."""
@@ -58,7 +65,8 @@ def _archive(folder: Path, per: Lines | None, output: Path | None) -> None:
     if per is not None:
         raise UserError("--per: an archive has no lines; leave it out")
     path = output or Path(f"{folder.absolute().name}.zip")
-    files = write(folder, path)
+    with waiting("packing the archive"):
+        files = write(folder, path)
     log().print(plain(f"{count(files, 'file')} in {path}"), markup=False, soft_wrap=True)
 
 
@@ -74,7 +82,7 @@ def _tabular(folder: Path, to: To, per: Lines, path: Path) -> int:
     if path.parent != folder and not path.parent.is_dir():
         raise UserError(f"-o: there is no folder {path.parent}; make it first")
     kind: Per = per.value
-    with Store.open_read(folder) as store:
+    with Store.open_read(folder) as store, waiting(f"writing {path.name}"):
         if not store.header():
             raise UserError(f"{folder}: no run has been planned here yet; run the suite first")
         return tabular.write(path, to.value, COLUMNS[kind], pages(store, kind))

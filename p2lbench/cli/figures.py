@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from p2lbench.cli.common import show, table
+from p2lbench.cli.waiting import waiting
 
 
 class Form(StrEnum):
@@ -41,8 +42,11 @@ def figures(
     from p2lbench.report.paper import draw_all
     from p2lbench.store import Store
 
-    with Store.open_read(folder) as store:
+    lines: list[list[str]] = []
+    with Store.open_read(folder) as store, waiting("reading the results") as say:
         board = leaderboard.load(store)
-        drawn = draw_all(store, board, output or folder / "figures", form.value, width.value)
-        lines = [[one.name, str(one.path or "not drawn"), one.reason] for one in drawn]
+        say("drawing figures")
+        for one in draw_all(store, board, output or folder / "figures", form.value, width.value):
+            lines.append([one.name, str(one.path or "not drawn"), one.reason])
+            say(f"drawing figures: {len(lines)} done")
     show(table(["figure", "file", ""], lines))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, emit, show
-from p2lbench.cli.run import RESULTS
+from p2lbench.cli.common import JSON, emit, out
+from p2lbench.cli.run import RESULTS, relative
+from p2lbench.cli.waiting import waiting
 
 
 def import_(
@@ -20,7 +22,8 @@ def import_(
     """Unpack a results folder that was exported; nothing is overwritten."""
     from p2lbench.archive import read
 
-    found = read(file, results)
+    with waiting("unpacking, and checking each file"):
+        found = read(file, results)
     if as_json:
         emit(
             {
@@ -31,5 +34,8 @@ def import_(
             }
         )
         return
-    show(Text(f"{found.folder}: {found.files} files, each as its SHA-256 says"))
-    show(Text(f"See: p2lbench leaderboard {found.folder}; p2lbench verify {found.folder}"))
+    console, folder = out(), relative(found.folder)
+    told = f"{folder}: {found.files} files, each as its SHA-256 says"
+    console.print(Text(told), soft_wrap=True)
+    for command in ("leaderboard", "verify"):
+        console.print(Text(shlex.join(["p2lbench", command, folder])), soft_wrap=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, emit, show, table
-from p2lbench.cli.run import RESULTS, draw
+from p2lbench.cli.common import JSON, emit, out, show, table
+from p2lbench.cli.run import RESULTS, draw, relative
+from p2lbench.cli.waiting import waiting
 from p2lbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER FOLDER…", help="Results folders of one suite.")
+        list[Path],
+        typer.Argument(metavar="FOLDER", help="Two or more results folders of one suite."),
     ],
     results: RESULTS = Path("results"),
     output: Annotated[
@@ -35,7 +38,8 @@ def merge(
 
     if len(folders) < 2:
         raise UserError("merge: expected two or more results folders, got one")
-    merged = merge(folders, results, output)
+    with waiting("joining the folders"):
+        merged = merge(folders, results, output)
     draw(merged.folder, as_json)
     if as_json:
         emit(
@@ -69,5 +73,6 @@ def _show(merged: Merged) -> None:
         columns = ("row", "image", "repeat", "other in", "deviation")
         show(table(columns, lines, title="Different points; the first folder's are kept"))
     for folder, cells in merged.taken.items():
-        show(Text(f"{count(cells, 'cell')} of {folder}"))
-    show(Text(f"See: p2lbench leaderboard {merged.folder}"))
+        out().print(Text(f"{count(cells, 'cell')} of {relative(Path(folder))}"), soft_wrap=True)
+    command = shlex.join(["p2lbench", "leaderboard", relative(merged.folder)])
+    out().print(Text(command), soft_wrap=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, show
+from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out, show
 from p2lbench.cli.executors import DEVICE, WORKERS
 from p2lbench.cli.rescoring import FOLDER, SCORER, Scorer, scorer
 from p2lbench.cli.run import draw
@@ -24,7 +25,9 @@ def rescore(
     metric: Annotated[
         list[str],
         typer.Option(
-            "--metric", help="A metric's name, or '{name: {option: value}}'; may be repeated."
+            "--metric",
+            metavar="NAME",
+            help="A metric's name, or '{name: {option: value}}'; may be repeated.",
         ),
     ],
     plugin: PLUGIN = None,
@@ -86,4 +89,6 @@ def _show(folder: Path, added: Added) -> None:
     for reason, cells in added.without.items():
         show(Text(f"no value in {count(cells, 'cell')}: {reason}", "yellow"))
     names = ", ".join(added.metrics)
-    show(Text(f"{names}: {count(added.cells, 'cell')} scored; see: p2lbench leaderboard {folder}"))
+    show(Text(f"{names}: {count(added.cells, 'cell')} scored"))
+    command = shlex.join(["p2lbench", "leaderboard", str(folder)])
+    out().print(Text(command), soft_wrap=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from p2lbench.cli.common import JSON, out
+from p2lbench.cli.waiting import waiting
 from p2lbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def leaderboard(
     style = Latex(tuple(metric or ()), intervals, tabular)
     if chosen is not Format.latex and style != Latex():
         raise UserError("--metric, --intervals and --tabular are for --format latex alone")
-    with Store.open_read(folder) as store:
+    with Store.open_read(folder) as store, waiting("reading the results"):
         board = boards.load(store)
     if by is not None:
         sys.stdout.write(_by_class(board, chosen))

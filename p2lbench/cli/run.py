@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from math import inf
 from pathlib import Path
@@ -72,8 +74,7 @@ def run(
         chosen = chosen_executor(where, planned, plugins.registry)
         if checked.images and checked.tune_images:
             log().print(Text(left_out(checked)), soft_wrap=True)
-        again = f"p2lbench run {suite} --results {results}"
-        outcome = followed(planned, plugins, chosen, results, again, limit=limit, fresh=fresh)
+        outcome = followed(planned, plugins, chosen, results, limit=limit, fresh=fresh)
         pictures = draw(outcome.folder, as_json)
     if as_json:
         emit(outcome.to_json())
@@ -96,12 +97,11 @@ def followed(
     plugins: Plugins,
     executor: Executor,
     results: Path,
-    again: str,
     *,
     limit: int | None = None,
     fresh: bool = False,
 ) -> Outcome:
-    """A plan's run with its progress on stderr; `again`: the command to go on with."""
+    """A plan's run with its progress on stderr, and at an interrupt the command to go on with."""
     from p2lbench import runner
     from p2lbench.report.progress import RunProgress
 
@@ -112,10 +112,18 @@ def followed(
                 planned, plugins.registry, executor, results, progress, limit=limit, fresh=fresh
             )
     except KeyboardInterrupt:
-        log().print(
-            Text(f"interrupted; what was finished is kept. To go on: {again}"), soft_wrap=True
-        )
+        said = f"interrupted; what was finished is kept. To go on: {again(sys.argv[1:])}"
+        log().print(Text(said), soft_wrap=True)
+        if fresh:
+            log().print(
+                Text("What --fresh did not come to keeps its results from before"), soft_wrap=True
+            )
         raise
+
+
+def again(words: Sequence[str]) -> str:
+    """The command of these words, to go on with: with --fresh it would begin anew."""
+    return shlex.join(["p2lbench", *(word for word in words if word != "--fresh")])
 
 
 def draw(folder: Path, quiet: bool) -> dict[str, Path]:

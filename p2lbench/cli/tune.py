@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from math import isinf
 from pathlib import Path
@@ -79,7 +78,7 @@ def tune(
         chosen = chosen_executor(where, planned, plugins.registry)
         for line in _announced(job, planned):
             log().print(Text(line), soft_wrap=True)
-        outcome = followed(planned, plugins, chosen, results, _again())
+        outcome = followed(planned, plugins, chosen, results)
         tuning = jobs.finish(job, outcome)
         picture = _drawn(tuning)
     if as_json:
@@ -103,11 +102,6 @@ def _announced(job: Job, planned: Plan) -> Iterator[str]:
     kept = [row.label for row in job.rows if not row.trials]
     if kept:
         yield f"nothing to tune, kept as written: {', '.join(kept)}"
-
-
-def _again() -> str:
-    """This very command: what is in the results folder is not run again."""
-    return shlex.join(["p2lbench", *sys.argv[1:]])
 
 
 def _drawn(tuning: Tuning) -> Path:

@@ -10,6 +10,8 @@ import polars as pl
 import pytest
 from e2e.kit import called, written
 
+from p2lbench.cli import waiting
+
 COMMANDS = ("cite", "compare", "export", "figures", "leaderboard")
 
 
@@ -116,3 +118,25 @@ def test_a_table_and_what_to_cite_need_no_torch(folder: Path) -> None:
     command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_figures_say_how_far_they_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_PATIENCE", 0.0)
+    done = called("figures", folder, "-o", folder.parent / "drawn", "--format", "png")
+    assert done.code == 0
+    assert "drawing figures: 6 done" in done.err
+    assert "drawing" not in done.out
+
+
+def test_cite_takes_no_missing_folder_for_a_suite(folder: Path) -> None:
+    done = called("cite", folder.parent / "nosuch")
+    assert (done.code, done.out) == (2, "")
+    assert "there is no such folder or file" in done.err
+
+
+def test_figures_go_into_a_folder(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "figures"
+    file.write_text("mine")
+    done = called("figures", folder, "-o", file)
+    assert (done.code, done.out) == (2, "")
+    assert "is a file; expected a folder" in done.err

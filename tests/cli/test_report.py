@@ -12,7 +12,7 @@ import pytest
 from e2e.kit import called
 from report.folders import Made
 
-from p2lbench.cli import report as cli_report
+from p2lbench.cli import waiting
 from p2lbench.errors import UserError
 from p2lbench.report.html import page, writing
 from p2lbench.store import Store
@@ -95,7 +95,7 @@ def test_no_results_are_said(tmp_path: Path) -> None:
 def test_it_says_how_far_it_is_when_it_takes_long(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_report, "_PATIENCE", 0.05)
+    monkeypatch.setattr(waiting, "_PATIENCE", 0.05)
     render = page.render
 
     def slow(store: Store, say: Callable[[str], None]) -> str:

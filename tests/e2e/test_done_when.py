@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -366,7 +367,8 @@ def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str)
     assert process.returncode == 130, err
     assert out == ""
     assert "Traceback" not in err
-    assert f"{GO_ON} p2lbench run s.yaml --results {folder}\n" in err  # one line, to be copied
+    words = shlex.join(["run", "s.yaml", "--json", *options, "--results", str(folder)])
+    assert f"{GO_ON} p2lbench {words}\n" in err  # one line, to be copied
     assert all(gone(int(pid)) for pid in (tmp_path / "pids").read_text().split())
     kept = by_optimizer(tmp_path / "results" / "s")
     assert 1 <= len(kept) < 6

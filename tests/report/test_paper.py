@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure as MplFigure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from p2lbench.errors import StoreError
@@ -112,3 +114,21 @@ def test_a_place_that_cannot_be_written(
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError):
         drawn(store, compared, tmp_path / "file")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.97, 1.9), (0.2, 0.55), (0.4, 11), (0.01, 90)])
+def test_a_logarithmic_axis_has_numbers_to_read(low: float, high: float) -> None:
+    axes = MplFigure().subplots()
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    style.plain_ticks(axes)
+    ticks = [tick for tick in axes.xaxis.get_majorticklocs() if low <= tick <= high]
+    assert 3 <= len(ticks) <= 8
+
+
+def test_a_legend_has_no_line_that_is_nearly_empty() -> None:
+    names = ["adam", "cma+adam", "basincma", "cma", "nevergrad:DE"]
+    made = MplFigure()
+    style.legend_below(made, "page", [Line2D([], []) for _ in names], names)
+    assert made.legends[0]._ncols == 3
+    assert style.legend_lines(names, "page") == pytest.approx(0.42)

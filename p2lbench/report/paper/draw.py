@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from p2lbench.errors import StoreError
 from p2lbench.folder import explained
 from p2lbench.leaderboard import Leaderboard
 from p2lbench.report.curves import Spent
@@ -32,6 +33,8 @@ def draw_all(
 
     Raises: StoreError: the results are damaged, or a file cannot be written.
     """
+    if where.exists() and not where.is_dir():
+        raise StoreError(f"-o: {where} is a file; expected a folder, new or not")
     with explained(where):
         where.mkdir(parents=True, exist_ok=True)
     makers: dict[str, Callable[[Path], str | None]] = {

@@ -95,13 +95,11 @@ def legend_below(
     figure: Figure, width: Width, handles: Sequence[Artist], names: Sequence[str], title: str = ""
 ) -> None:
     """Names as they are: no mathematics, and those with an underscore in front, too."""
-    longest = max((len(shorten(name, 40)) for name in names), default=1)
-    columns = max(1, min(len(names), int(INCHES[width] * 13 / (longest + 6))))
     made = figure.legend(
         handles,
         [f"{k}" for k in range(len(handles))],
         loc="outside lower center",
-        ncols=columns,
+        ncols=_legend_columns(names, width),
         frameon=False,
         handlelength=2.6,
         columnspacing=1.2,
@@ -114,9 +112,15 @@ def legend_below(
 
 def legend_lines(names: Sequence[str], width: Width) -> float:
     """The height in inches that `legend_below` takes."""
+    return 0.16 * -(-len(names) // _legend_columns(names, width)) + 0.1
+
+
+def _legend_columns(names: Sequence[str], width: Width) -> int:
+    """As few as make the same number of lines as many: no line is nearly empty."""
     longest = max((len(shorten(name, 40)) for name in names), default=1)
-    columns = max(1, min(len(names), int(INCHES[width] * 13 / (longest + 6))))
-    return 0.16 * -(-len(names) // columns) + 0.1
+    most = max(1, min(len(names), int(INCHES[width] * 13 / (longest + 6))))
+    lines = max(1, -(-len(names) // most))
+    return max(1, -(-len(names) // lines))
 
 
 def said(axes: Axes, x: str, *y: str) -> None:
@@ -127,12 +131,22 @@ def said(axes: Axes, x: str, *y: str) -> None:
 
 def plain_ticks(axes: Axes) -> None:
     """1,000 rather than 10^3 on logarithmic axes; enough ticks where they span little."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import (
+        FuncFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullFormatter,
+        NullLocator,
+    )
 
     for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         if axis.get_scale() != "log":
             continue
-        few = ends[1] / ends[0] > 30
-        axis.set_major_locator(LogLocator(subs=(1,) if few else (1, 2, 3, 5, 7)))
+        span = ends[1] / ends[0]
+        if span < 3:  # round numbers of a logarithm would be one or two
+            axis.set_major_locator(MaxNLocator(6, steps=(1, 2, 2.5, 5, 10)))
+            axis.set_minor_locator(NullLocator())
+        else:
+            axis.set_major_locator(LogLocator(subs=(1,) if span > 30 else (1, 2, 3, 5, 7)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axis.set_minor_formatter(NullFormatter())
