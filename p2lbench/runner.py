@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from p2lbench import __version__, citations
-from p2lbench.errors import UserError
+from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor, Watch
 from p2lbench.imagelist import TUNE
 from p2lbench.images import Pixels, Share, pixel_digest, read_image
@@ -26,6 +26,7 @@ from p2lbench.plan import Cell, Image, Plan, Task, specs
 from p2lbench.record import KEPT, Record, Status
 from p2lbench.reference.beside import Beside, Unseen, beside, held
 from p2lbench.reference.match import Reference, match
+from p2lbench.reference.told import Told
 from p2lbench.registry import Registry
 from p2lbench.rescoring import TRUTH, merged, metric_keys, truth_key
 from p2lbench.spec import Method, canonical
@@ -98,7 +99,7 @@ def run(
         suite = joined(suite, store, registry, follow.warn)
         plan = replace(plan, suite=suite)
         more = _keep_plan(store, plan, cells, stored)
-        _describe(store, plan, registry, stored)
+        _describe(store, plan, registry, stored, more.told(store, fresh))
         more.bring(store, suite.candidates, fresh, follow.warn)
         others = {cell.id: cell for cell in more.cells(store, plan)}
         keys = _keys(suite, registry)
@@ -225,6 +226,8 @@ def _tasks(cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store) -> It
     for cell, step in cells:
         image = stored[cell.image.digest, cell.image.mask_digest]
         latents = b"" if step is Step.run else store.file("latents", cell.id)
+        if not latents and step is not Step.run:  # a worker would search
+            raise StoreError(f"{store.folder}: cell {cell.id} has no points to score")
         yield Task(cell, image.pixels, image.mask, metrics, suite.timeout, latents)
 
 
@@ -239,7 +242,9 @@ def _read(image: Image) -> tuple[Pixels, Share | None]:
     return pixels, mask
 
 
-def _describe(store: Store, plan: Plan, registry: Registry, stored: Reference | None) -> None:
+def _describe(
+    store: Store, plan: Plan, registry: Registry, stored: Reference | None, told: Told | None
+) -> None:
     """All that a reader of the folder needs beside the records."""
     suite = plan.suite
     keep_metrics(store, suite, registry)
@@ -271,7 +276,7 @@ def _describe(store: Store, plan: Plan, registry: Registry, stored: Reference | 
         None if tuning else suite.targets,
         citations.parts(plan.methods),
         citations.cited([*plan.methods, *known], suite.metrics, registry),
-        reference=None if stored is None else stored.told,
+        reference=told,
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())
