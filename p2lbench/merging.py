@@ -20,11 +20,13 @@ from p2lbench.plan import PlanRow
 from p2lbench.record import KEPT, Record
 from p2lbench.spec import canonical
 from p2lbench.store import Store, folder_of
-from p2lbench.yamlfile import MAX_BYTES, read_bytes
+from p2lbench.yamlfile import decode, read_bytes
 
 # Of a header: what the plans of several folders add to, by name; the rest must be equal.
 _JOINED = ("losses", "settings", "classes", "parts", "cites")
 _LISTED = ("notes", "uncoupled")
+SUITE, MERGED = "suite.yaml", "merged"
+MAX_ENVIRONMENT = 1 << 26  # bytes: it has the suites of all parts
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def _header(stores: Sequence[Store]) -> dict[str, Any]:
                 first[key] = _joined(key, mine or {}, its or {}, stores[0], store)
             elif key in _LISTED:
                 first[key] = [*(mine or ()), *(x for x in its or () if x not in (mine or ()))]
+            elif key == "reference" and mine and its:
+                first[key] = _one_reference(mine, its, stores[0], store)
             elif key == "repeats":
                 first[key] = max(mine or 1, its or 1)
             elif mine != its:
@@ -134,6 +138,16 @@ def _joined(key: str, mine: Any, its: Any, first: Store, store: Store) -> dict[s
         if mine[name] != its[name]:
             raise _differ(first, store, f"{key} of '{name}'", mine[name], its[name])
     return {**mine, **its}
+
+
+def _one_reference(mine: Any, its: Any, first: Store, store: Store) -> dict[str, Any]:
+    """One reference, of which the folders may have taken different rows."""
+    for key in ("suite", "sha256"):
+        if mine.get(key) != its.get(key):
+            raise _differ(first, store, f"{key} of the reference", mine.get(key), its.get(key))
+    rows = [*mine["rows"], *(row for row in its["rows"] if row not in mine["rows"])]
+    tuned_on = mine.get("tuned_on") or its.get("tuned_on")
+    return {**mine, "rows": rows, "tuned_on": tuned_on}
 
 
 def _differ(first: Store, store: Store, what: str, mine: Any, its: Any) -> UserError:
@@ -205,16 +219,24 @@ def _describe(
     target.set_plan(rows, texts.items())
     target.set_metrics(stores[0].metrics())
     target.set_header(header)
-    if (suite := stores[0].folder / "suite.yaml").is_file():
+    if (suite := stores[0].folder / SUITE).is_file():
         target.write_suite(read_bytes(suite))
-    environments = [{"folder": str(s.folder), **_environment(s)} for s in stores]
-    target.write_environment({**_environment(stores[0]), "merged": environments})
+    parts = [{"folder": str(s.folder), **_environment(s), **_suite(s)} for s in stores]
+    target.write_environment({**_environment(stores[0]), MERGED: parts})
+
+
+def _suite(store: Store) -> dict[str, str]:
+    """A part's suite as run, which may have other rows than the first's."""
+    try:
+        return {SUITE: decode(read_bytes(store.folder / SUITE), SUITE)}
+    except UserError:
+        return {}
 
 
 def _environment(store: Store) -> dict[str, Any]:
     path = store.folder / "environment.json"
     try:
-        found = json.loads(read_bytes(path, MAX_BYTES))
+        found = json.loads(read_bytes(path, MAX_ENVIRONMENT))
     except (UserError, OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

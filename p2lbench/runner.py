@@ -268,7 +268,7 @@ def _describe(
         suite.tuned_on,
         len(suite.tune_images),
         None if tuning else suite.baseline,
-        {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
+        {storable(i.name): str(i.class_name) for i in suite.images if i.class_name is not None},
         (
             *(m.row for m in plan.methods if not _coupled(m, registry)),
             *(row.labels for row in others if row.uncoupled),

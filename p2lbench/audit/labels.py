@@ -7,17 +7,20 @@ compared.
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from p2lbench.audit.findings import Findings, Where
 from p2lbench.errors import UserError
+from p2lbench.merging import MAX_ENVIRONMENT, MERGED
 from p2lbench.plan import PlanRow
 from p2lbench.spec import AXES
 from p2lbench.store import Store
 from p2lbench.yamlfile import apply, decode, parse, read_bytes
 
 SUITE = "suite.yaml"
+ENVIRONMENT = "environment.json"
 SET = "# run with --set "
 PARTS = dict(zip(AXES, ("generator", "loss", "transform", "init", "optimizer"), strict=True))
 Content = Mapping[str, Any]
@@ -31,11 +34,11 @@ def check_labels(
 ) -> None:
     """Compare each row's method (`methods`: by row) with the entries of the suite's axes."""
     try:
-        data = _suite(store)
+        suites = [_suite(text) for text in _texts(store)]
     except (UserError, ValueError, SyntaxError, AttributeError) as error:
         findings.remark(f"names of rows are not compared with {SUITE}: {error}")
         return
-    if data.get("name") != store.header().get("name"):
+    if any(data.get("name") != store.header().get("name") for data in suites):
         findings.remark(f"names of rows are not compared with {SUITE}: it is another suite's")
         return
     stored = _of_reference(store)
@@ -44,7 +47,7 @@ def check_labels(
             if axis == "optimizers" and row in stored:
                 continue  # a reference's: no name of the suite's
             try:
-                _check(axis, label, row, data, methods[row], findings)
+                _check_any(axis, label, row, suites, methods[row], findings)
             except (TypeError, ValueError, AttributeError, KeyError, StopIteration) as error:
                 findings.remark(f"names in {axis} are not all compared with {SUITE}: {error!r}")
 
@@ -59,9 +62,22 @@ def _of_reference(store: Store) -> set[tuple[str, ...]]:
     return rows
 
 
-def _suite(store: Store) -> dict[str, Any]:
-    path = store.folder / SUITE
-    text = decode(read_bytes(path), SUITE)
+def _texts(store: Store) -> list[str]:
+    """The suite as run; of a folder that was merged, as each of its parts was."""
+    others: list[str] = []
+    try:
+        found = json.loads(read_bytes(store.folder / ENVIRONMENT, MAX_ENVIRONMENT))
+        todo = [found]
+        while todo:
+            merged = todo.pop().get(MERGED) or ()
+            others += [part[SUITE] for part in merged if isinstance(part.get(SUITE), str)]
+            todo += merged
+    except (UserError, ValueError, TypeError, AttributeError, RecursionError):
+        others = []
+    return list(dict.fromkeys([decode(read_bytes(store.folder / SUITE), SUITE), *others]))
+
+
+def _suite(text: str) -> dict[str, Any]:
     document = parse(text, SUITE)
     for line in text.splitlines():
         if not line.startswith(SET):
@@ -70,6 +86,25 @@ def _suite(store: Store) -> dict[str, Any]:
     if not isinstance(document.data, dict):
         raise UserError(f"{SUITE} is no suite")
     return document.data
+
+
+def _check_any(
+    axis: str,
+    label: str,
+    row: tuple[str, ...],
+    suites: Sequence[Mapping[str, Any]],
+    method: Content,
+    findings: Findings,
+) -> None:
+    """What the first suite finds, unless another finds nothing."""
+    found = []
+    for data in suites:
+        own = Findings(findings.tolerance)
+        _check(axis, label, row, data, method, own)
+        if not own.differences:
+            return
+        found.append(own)
+    findings.differences += found[0].differences
 
 
 def _check(

@@ -56,8 +56,14 @@ def test_two_halves_make_a_whole(halves: tuple[Path, Path], tmp_path: Path) -> N
 
 def test_what_was_merged_is_verified(halves: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_bytes((halves[0].parents[1] / "tiny.py").read_bytes())
-    merged(halves[1], halves[0], to=tmp_path / "r" / "s")
+    merged(*halves, to=tmp_path / "r" / "s")  # whose first does not name every row
     assert verified(tmp_path / "r" / "s").json["cells"]["verified"] == 5
+    merged(tmp_path / "r" / "s", copied(halves[0], tmp_path / "c"), to=tmp_path / "r" / "again")
+    done = verified(tmp_path / "r" / "again")
+    assert (done.code, done.json["cells"]["verified"]) == (0, 5)
+    sql(tmp_path / "r" / "again", "UPDATE plan SET optimizer = 'longer' WHERE optimizer = 'short'")
+    found = verified(tmp_path / "r" / "again").json["differences"]
+    assert {each["what"] for each in found} == {"name in optimizers"}
 
 
 def test_the_same_cells_are_one(original: Path, tmp_path: Path) -> None:

@@ -144,3 +144,20 @@ def test_names_that_are_no_text(tmp_path: Path, author: Author) -> None:
     assert ran(suite).code == 0
     assert rows(suite.parent / "results/b").keys() == {"adam", "cma", "theirs", "mine"}
     assert verified(suite).code == 0
+
+
+def test_folders_that_took_other_rows_are_merged(tmp_path: Path, author: Author) -> None:
+    """One machine ran a row that the other took from the reference."""
+    mine = {"adam": {"steps": 3}, "as": "my-adam"}
+    suite = author(optimizers=[*OWN, mine], baseline="my-adam")
+    assert ran(suite, "--fresh").code == 0
+    folder = suite.parent / "results" / "b"
+    shutil.move(folder, tmp_path / "first")
+    assert ran(suite).code == 0
+    shutil.move(folder, tmp_path / "second")
+    done = called("merge", tmp_path / "first", tmp_path / "second", "-o", folder, "--json")
+    assert (done.code, done.json["conflicts"]) == (0, []), done.err
+    found = rows(folder)
+    assert found["my-adam"]["reference"] is not None
+    assert found["cma"] == rows(tmp_path / "second")["cma"]
+    assert verified(suite).code == 0
