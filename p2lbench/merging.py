@@ -14,6 +14,7 @@ from typing import Any
 
 from p2lbench import folder as disk
 from p2lbench.audit.findings import FLOOR
+from p2lbench.audit.labels import MAX_ENVIRONMENT, MERGED, SUITE
 from p2lbench.errors import StoreError, UserError
 from p2lbench.identity import decided_by
 from p2lbench.plan import PlanRow
@@ -25,8 +26,6 @@ from p2lbench.yamlfile import decode, read_bytes
 # Of a header: what the plans of several folders add to, by name; the rest must be equal.
 _JOINED = ("losses", "settings", "classes", "parts", "cites")
 _LISTED = ("notes", "uncoupled")
-SUITE, MERGED = "suite.yaml", "merged"
-MAX_ENVIRONMENT = 1 << 26  # bytes: it has the suites of all parts
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from typing import Any
 
 from p2lbench.audit.findings import Findings, Where
 from p2lbench.errors import UserError
-from p2lbench.merging import MAX_ENVIRONMENT, MERGED
 from p2lbench.plan import PlanRow
 from p2lbench.spec import AXES
 from p2lbench.store import Store
 from p2lbench.yamlfile import apply, decode, parse, read_bytes
 
 SUITE = "suite.yaml"
-ENVIRONMENT = "environment.json"
+ENVIRONMENT, MERGED = "environment.json", "merged"
+MAX_ENVIRONMENT = 1 << 26  # bytes: of a merged folder it has the suites of all parts
 SET = "# run with --set "
 PARTS = dict(zip(AXES, ("generator", "loss", "transform", "init", "optimizer"), strict=True))
 Content = Mapping[str, Any]

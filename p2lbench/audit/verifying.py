@@ -14,7 +14,7 @@ from p2lbench.errors import StoreError
 from p2lbench.executors.base import Executor
 from p2lbench.measured import spec_of
 from p2lbench.options import build
-from p2lbench.plan import PlanRow, Task, class_index
+from p2lbench.plan import PlanRow, Task, class_index, used
 from p2lbench.record import Record, Rescored, Status
 from p2lbench.reference.folder import FROM
 from p2lbench.registry import Registry
@@ -169,7 +169,7 @@ class _Audit:
         key = content["method"]
         if key not in self.methods:
             method = Method.read(told["method"], row.row)
-            self.methods[key] = lacks = code.lacking(code.used(method), self.registry)
+            self.methods[key] = lacks = code.lacking(used(method), self.registry)
             if lacks is None:
                 code.compare(method, told, self.registry, self.findings)
             else:

@@ -20,7 +20,7 @@ from audit.folders import (
     sql,
     verified,
 )
-from e2e.kit import Ran, called, records
+from e2e.kit import Ran, called, command, records
 from safetensors.numpy import load, save
 from storekit import files_below
 
@@ -152,3 +152,9 @@ def test_a_damaged_folder_leaves_nothing_behind(original: Path, tmp_path: Path) 
     assert not (tmp_path / "new").exists()
     edited(other, cell, lambda body: body.clear())
     refused((original, other), tmp_path / "all", "damaged")
+
+
+def test_the_command_by_itself(halves: tuple[Path, Path], tmp_path: Path) -> None:
+    """In a process where nothing was imported before."""
+    done = command("merge", *halves, "-o", tmp_path / "all", "--json", cwd=tmp_path)
+    assert (done.code, done.json["cells"]) == (0, 5), done.err
