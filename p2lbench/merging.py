@@ -121,6 +121,8 @@ def _header(stores: Sequence[Store]) -> dict[str, Any]:
                 first[key] = [*(mine or ()), *(x for x in its or () if x not in (mine or ()))]
             elif key == "reference" and mine and its:
                 first[key] = _one_reference(mine, its, stores[0], store)
+            elif key == "targets" and mine and its:
+                first[key] = _one_targets(mine, its, stores[0], store)
             elif key == "repeats":
                 first[key] = max(mine or 1, its or 1)
             elif mine != its:
@@ -147,6 +149,31 @@ def _one_reference(mine: Any, its: Any, first: Store, store: Store) -> dict[str,
     rows = [*mine["rows"], *(row for row in its["rows"] if row not in mine["rows"])]
     tuned_on = mine.get("tuned_on") or its.get("tuned_on")
     return {**mine, "rows": rows, "tuned_on": tuned_on}
+
+
+def _one_targets(mine: Any, its: Any, first: Store, store: Store) -> dict[str, Any]:
+    """Targets of one file, of which the folders may have other rows and images."""
+    for key in ("sha256", "levels"):
+        if mine.get(key) != its.get(key):
+            raise _differ(first, store, f"{key} of the targets", mine.get(key), its.get(key))
+    objectives: list[dict[str, Any]] = []
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for told in (mine, its):
+        for row in told["rows"]:
+            values, known = told["objectives"][row["objective"]], rows.get(tuple(row["row"]))
+            if known is None:
+                known = rows[tuple(row["row"])] = {**row, "objective": len(objectives)}
+                objectives.append({})
+            objectives[known["objective"]] |= values
+            known["traced"] = known["traced"] and row["traced"]
+    # Rows of equal values are compared with each other: they share one objective.
+    kept: list[dict[str, Any]] = []
+    for row in rows.values():
+        values = objectives[row["objective"]]
+        if values not in kept:
+            kept.append(values)
+        row["objective"] = kept.index(values)
+    return {**mine, "objectives": kept, "rows": [*rows.values()]}
 
 
 def _differ(first: Store, store: Store, what: str, mine: Any, its: Any) -> UserError:

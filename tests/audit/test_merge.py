@@ -20,7 +20,7 @@ from audit.folders import (
     sql,
     verified,
 )
-from e2e.kit import Ran, called, command, records
+from e2e.kit import Ran, called, command, records, rows, written
 from safetensors.numpy import load, save
 from storekit import files_below
 
@@ -158,3 +158,24 @@ def test_the_command_by_itself(halves: tuple[Path, Path], tmp_path: Path) -> Non
     """In a process where nothing was imported before."""
     done = command("merge", *halves, "-o", tmp_path / "all", "--json", cwd=tmp_path)
     assert (done.code, done.json["cells"]) == (0, 5), done.err
+
+
+def test_targets_of_one_file_are_joined(tmp_path: Path) -> None:
+    """Machines that ran different rows of a suite with frozen targets."""
+    images, run = [PHOTO, MASKED], ("run", "--executor", "inline", "--results")
+    keys = {"images": images, "transforms": ["none"]}
+    plugin = ("--plugin", tmp_path / "all" / "tiny.py")
+    first = made(tmp_path / "all", name="a", optimizers=OPTIMIZERS, **keys)
+    frozen = tmp_path / "targets.json"
+    assert called("targets", first, "-o", frozen, *plugin).code == 0
+    parts = []
+    for name, optimizers in (("all", OPTIMIZERS), ("one", OPTIMIZERS[:1]), ("two", OPTIMIZERS[1:])):
+        where = tmp_path / f"run-{name}"
+        where.mkdir()
+        suite = written(where, optimizers=optimizers, targets=str(frozen), **keys)
+        assert called(*run, where, suite).code == 0
+        parts.append(where / "s")
+    done = merged(*parts[1:], to=tmp_path / "joined")
+    assert done.code == 0, done.err
+    whole = {name: row["targets"] for name, row in rows(parts[0]).items()}
+    assert {name: row["targets"] for name, row in rows(tmp_path / "joined").items()} == whole
