@@ -11,20 +11,24 @@ from p2lbench.measured import keep_metrics, measured_as
 from p2lbench.options import build
 from p2lbench.plan import Plan, specs
 from p2lbench.reference.match import Reference
+from p2lbench.reference.told import Told
 from p2lbench.registry import Registry
 from p2lbench.spec import Method, canonical
-from p2lbench.store import Store
+from p2lbench.store import Store, storable
 from p2lbench.suite import Suite
 from p2lbench.suiteinfo import SuiteInfo
 
 TUNING = "on images for tuning (split: tune): numbers to choose settings by, not results"
 
 
-def describe(store: Store, plan: Plan, registry: Registry, stored: Reference | None) -> None:
+def describe(
+    store: Store, plan: Plan, registry: Registry, stored: Reference | None, told: Told | None
+) -> None:
     """Keep all that a reader of the folder needs beside the records.
 
     Args:
         stored: the rows of the suite's reference, if it names one.
+        told: what tables say of those that are taken.
     """
     suite = plan.suite
     keep_metrics(store, suite, registry)
@@ -48,7 +52,7 @@ def describe(store: Store, plan: Plan, registry: Registry, stored: Reference | N
         suite.tuned_on,
         len(suite.tune_images),
         None if tuning else suite.baseline,
-        {i.name: str(i.class_name) for i in suite.images if i.class_name is not None},
+        {storable(i.name): str(i.class_name) for i in suite.images if i.class_name is not None},
         (
             *(m.row for m in plan.methods if not _coupled(m, registry)),
             *(row.labels for row in others if row.uncoupled),
@@ -56,7 +60,7 @@ def describe(store: Store, plan: Plan, registry: Registry, stored: Reference | N
         None if tuning else suite.targets,
         citations.parts(plan.methods),
         citations.cited([*plan.methods, *known], suite.metrics, registry),
-        reference=None if stored is None else stored.told,
+        reference=told,
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())

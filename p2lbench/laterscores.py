@@ -7,12 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from p2lbench import weights
-from p2lbench.audit.code import lacking, used
+from p2lbench.audit.code import lacking
 from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor
 from p2lbench.identity import decided_by, read_cell
 from p2lbench.measured import ADDED, description, spec_of
-from p2lbench.plan import PlanRow, Task, weights_named
+from p2lbench.plan import PlanRow, Task, used, weights_named
 from p2lbench.record import Record, Rescored
 from p2lbench.registry import Registry
 from p2lbench.rescoring import metric_keys, task, with_metric

@@ -14,6 +14,7 @@ from typing import Any
 
 from p2lbench import folder as disk
 from p2lbench.audit.findings import FLOOR
+from p2lbench.audit.labels import MAX_ENVIRONMENT, MERGED, SUITE
 from p2lbench.errors import StoreError, UserError
 from p2lbench.identity import decided_by
 from p2lbench.plan import PlanRow
@@ -21,7 +22,7 @@ from p2lbench.record import KEPT, Record
 from p2lbench.spec import canonical
 from p2lbench.store import Store, folder_of
 from p2lbench.storedimage import StoredImage
-from p2lbench.yamlfile import MAX_BYTES, read_bytes
+from p2lbench.yamlfile import decode, read_bytes
 
 # Of a header: what the plans of several folders add to, by name; the rest must be equal.
 _JOINED = ("losses", "settings", "classes", "parts", "cites")
@@ -119,6 +120,10 @@ def _header(stores: Sequence[Store]) -> dict[str, Any]:
                 first[key] = _joined(key, mine or {}, its or {}, stores[0], store)
             elif key in _LISTED:
                 first[key] = [*(mine or ()), *(x for x in its or () if x not in (mine or ()))]
+            elif key == "reference" and mine and its:
+                first[key] = _one_reference(mine, its, stores[0], store)
+            elif key == "targets" and mine and its:
+                first[key] = _one_targets(mine, its, stores[0], store)
             elif key == "repeats":
                 first[key] = max(mine or 1, its or 1)
             elif mine != its:
@@ -135,6 +140,41 @@ def _joined(key: str, mine: Any, its: Any, first: Store, store: Store) -> dict[s
         if mine[name] != its[name]:
             raise _differ(first, store, f"{key} of '{name}'", mine[name], its[name])
     return {**mine, **its}
+
+
+def _one_reference(mine: Any, its: Any, first: Store, store: Store) -> dict[str, Any]:
+    """One reference, of which the folders may have taken different rows."""
+    for key in ("suite", "sha256"):
+        if mine.get(key) != its.get(key):
+            raise _differ(first, store, f"{key} of the reference", mine.get(key), its.get(key))
+    rows = [*mine["rows"], *(row for row in its["rows"] if row not in mine["rows"])]
+    tuned_on = mine.get("tuned_on") or its.get("tuned_on")
+    return {**mine, "rows": rows, "tuned_on": tuned_on}
+
+
+def _one_targets(mine: Any, its: Any, first: Store, store: Store) -> dict[str, Any]:
+    """Targets of one file, of which the folders may have other rows and images."""
+    for key in ("sha256", "levels"):
+        if mine.get(key) != its.get(key):
+            raise _differ(first, store, f"{key} of the targets", mine.get(key), its.get(key))
+    objectives: list[dict[str, Any]] = []
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for told in (mine, its):
+        for row in told["rows"]:
+            values, known = told["objectives"][row["objective"]], rows.get(tuple(row["row"]))
+            if known is None:
+                known = rows[tuple(row["row"])] = {**row, "objective": len(objectives)}
+                objectives.append({})
+            objectives[known["objective"]] |= values
+            known["traced"] = known["traced"] and row["traced"]
+    # Rows of equal values are compared with each other: they share one objective.
+    kept: list[dict[str, Any]] = []
+    for row in rows.values():
+        values = objectives[row["objective"]]
+        if values not in kept:
+            kept.append(values)
+        row["objective"] = kept.index(values)
+    return {**mine, "objectives": kept, "rows": [*rows.values()]}
 
 
 def _differ(first: Store, store: Store, what: str, mine: Any, its: Any) -> UserError:
@@ -205,16 +245,24 @@ def _describe(
     target.set_plan(rows, texts.items())
     target.set_metrics(stores[0].metrics())
     target.set_header(header)
-    if (suite := stores[0].folder / "suite.yaml").is_file():
+    if (suite := stores[0].folder / SUITE).is_file():
         target.write_suite(read_bytes(suite))
-    environments = [{"folder": str(s.folder), **_environment(s)} for s in stores]
-    target.write_environment({**_environment(stores[0]), "merged": environments})
+    parts = [{"folder": str(s.folder), **_environment(s), **_suite(s)} for s in stores]
+    target.write_environment({**_environment(stores[0]), MERGED: parts})
+
+
+def _suite(store: Store) -> dict[str, str]:
+    """A part's suite as run, which may have other rows than the first's."""
+    try:
+        return {SUITE: decode(read_bytes(store.folder / SUITE), SUITE)}
+    except UserError:
+        return {}
 
 
 def _environment(store: Store) -> dict[str, Any]:
     path = store.folder / "environment.json"
     try:
-        found = json.loads(read_bytes(path, MAX_BYTES))
+        found = json.loads(read_bytes(path, MAX_ENVIRONMENT))
     except (UserError, OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -339,6 +339,13 @@ def _said_of_variables(suite: Suite, method: Method, generator: Any) -> dict[str
     return {"roles": roles, **({"steps": steps} if steps else {})}
 
 
+def used(method: Method) -> list[Spec]:
+    """The plugins that make images and scores of points: all but what searches."""
+    inits = [spec for _, spec in method.init.parts]
+    losses = [spec for spec, _ in method.loss.terms]
+    return [method.generator.spec, *losses, *method.transform.parts, *inits]
+
+
 def specs(value: Any) -> Iterator[Spec]:
     """All plugins in a method, a row or options, nested ones included."""
     if isinstance(value, Spec):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from p2lbench.describing import describe
-from p2lbench.errors import UserError
+from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor, Watch
 from p2lbench.images import Pixels, Share, pixel_digest, read_image
 from p2lbench.masks import read_mask
@@ -92,7 +92,7 @@ def run(
         suite = joined(suite, store, registry, follow.warn)
         plan = replace(plan, suite=suite)
         more = _keep_plan(store, plan, cells, stored)
-        describe(store, plan, registry, stored)
+        describe(store, plan, registry, stored, more.told(store, fresh))
         more.bring(store, suite.candidates, fresh, follow.warn)
         others = {cell.id: cell for cell in more.cells(store, plan)}
         keys = _keys(suite, registry)
@@ -219,6 +219,8 @@ def _tasks(cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store) -> It
     for cell, step in cells:
         image = stored[cell.image.digest, cell.image.mask_digest]
         latents = b"" if step is Step.run else store.file("latents", cell.id)
+        if not latents and step is not Step.run:  # a worker would search
+            raise StoreError(f"{store.folder}: cell {cell.id} has no points to score")
         yield Task(cell, image.pixels, image.mask, metrics, suite.timeout, latents)
 
 

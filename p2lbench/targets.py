@@ -22,6 +22,7 @@ from p2lbench.plan import Image, hashes_of_files, mask_scoring, methods, weights
 from p2lbench.registry import Registry
 from p2lbench.runtimes import Frozen, RowTargets
 from p2lbench.spec import Method, digest
+from p2lbench.store import storable
 from p2lbench.yamlfile import always, display
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def of_suite(path: str, suite: Suite, registry: Registry) -> Frozen:
 def _of_row(
     method: Method, objective: str, suite: Suite, targets: Targets
 ) -> tuple[dict[str, tuple[float, ...]], list[str]]:
-    """Image → values, and what has none."""
+    """Image, as results folders name it → values, and what has none."""
     values, lacking = {}, []
     for image in suite.images:
         wanted = key(objective, image, mask_scoring(suite, method), suite.background)
@@ -220,7 +221,7 @@ def _of_row(
             parts = f"generator {method.generator.label} and loss {method.loss.label}"
             lacking.append(f"'{image.name}' with {parts}")
         else:
-            values[image.name] = found
+            values[storable(image.name)] = found
     return values, lacking
 
 

@@ -10,17 +10,10 @@ from p2lbench import weights
 from p2lbench.audit.findings import Findings
 from p2lbench.errors import UserError
 from p2lbench.options import build
-from p2lbench.plan import hashes_of_files, specs, weights_named
+from p2lbench.plan import hashes_of_files, specs, used, weights_named
 from p2lbench.registry import Origin, Registry
 from p2lbench.rescoring import metric_keys
 from p2lbench.spec import Method, Spec, canonical
-
-
-def used(method: Method) -> list[Spec]:
-    """The plugins that make images and scores of points: all but what searches."""
-    inits = [spec for _, spec in method.init.parts]
-    losses = [spec for spec, _ in method.loss.terms]
-    return [method.generator.spec, *losses, *method.transform.parts, *inits]
 
 
 def lacking(parts: list[Spec], registry: Registry) -> str | None:

@@ -7,6 +7,7 @@ compared.
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from p2lbench.store import Store
 from p2lbench.yamlfile import apply, decode, parse, read_bytes
 
 SUITE = "suite.yaml"
+ENVIRONMENT, MERGED = "environment.json", "merged"
+MAX_ENVIRONMENT = 1 << 26  # bytes: of a merged folder it has the suites of all parts
 SET = "# run with --set "
 PARTS = dict(zip(AXES, ("generator", "loss", "transform", "init", "optimizer"), strict=True))
 Content = Mapping[str, Any]
@@ -31,24 +34,50 @@ def check_labels(
 ) -> None:
     """Compare each row's method (`methods`: by row) with the entries of the suite's axes."""
     try:
-        data = _suite(store)
+        suites = [_suite(text) for text in _texts(store)]
     except (UserError, ValueError, SyntaxError, AttributeError) as error:
         findings.remark(f"names of rows are not compared with {SUITE}: {error}")
         return
-    if data.get("name") != store.header().get("name"):
+    if any(data.get("name") != store.header().get("name") for data in suites):
         findings.remark(f"names of rows are not compared with {SUITE}: it is another suite's")
         return
+    stored = _of_reference(store)
     for row in dict.fromkeys(row.row for row in plan):
         for axis, label in zip(AXES if row in methods else (), row, strict=False):
+            if axis == "optimizers" and row in stored:
+                continue  # a reference's: no name of the suite's
             try:
-                _check(axis, label, row, data, methods[row], findings)
+                _check_any(axis, label, row, suites, methods[row], findings)
             except (TypeError, ValueError, AttributeError, KeyError, StopIteration) as error:
                 findings.remark(f"names in {axis} are not all compared with {SUITE}: {error!r}")
 
 
-def _suite(store: Store) -> dict[str, Any]:
-    path = store.folder / SUITE
-    text = decode(read_bytes(path), SUITE)
+def _of_reference(store: Store) -> set[tuple[str, ...]]:
+    """The rows that tables mark as a reference's, which `suite.yaml` need not name."""
+    told = store.header().get("reference") or {}
+    try:
+        rows = {tuple(row["labels"]) for row in told["rows"] if told}
+    except (TypeError, KeyError, AttributeError):
+        return set()
+    return rows
+
+
+def _texts(store: Store) -> list[str]:
+    """The suite as run; of a folder that was merged, as each of its parts was."""
+    others: list[str] = []
+    try:
+        found = json.loads(read_bytes(store.folder / ENVIRONMENT, MAX_ENVIRONMENT))
+        todo = [found]
+        while todo:
+            merged = todo.pop().get(MERGED) or ()
+            others += [part[SUITE] for part in merged if isinstance(part.get(SUITE), str)]
+            todo += merged
+    except (UserError, ValueError, TypeError, AttributeError, RecursionError):
+        others = []
+    return list(dict.fromkeys([decode(read_bytes(store.folder / SUITE), SUITE), *others]))
+
+
+def _suite(text: str) -> dict[str, Any]:
     document = parse(text, SUITE)
     for line in text.splitlines():
         if not line.startswith(SET):
@@ -57,6 +86,25 @@ def _suite(store: Store) -> dict[str, Any]:
     if not isinstance(document.data, dict):
         raise UserError(f"{SUITE} is no suite")
     return document.data
+
+
+def _check_any(
+    axis: str,
+    label: str,
+    row: tuple[str, ...],
+    suites: Sequence[Mapping[str, Any]],
+    method: Content,
+    findings: Findings,
+) -> None:
+    """What the first suite finds, unless another finds nothing."""
+    found = []
+    for data in suites:
+        own = Findings(findings.tolerance)
+        _check(axis, label, row, data, method, own)
+        if not own.differences:
+            return
+        found.append(own)
+    findings.differences += found[0].differences
 
 
 def _check(

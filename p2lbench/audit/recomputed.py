@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 
 from p2lbench.audit.findings import DECIBEL, FLOOR, Findings, Where
 from p2lbench.record import FRAMES, Record, Rescored
+from p2lbench.reference.folder import FROM
 from p2lbench.spec import Spec
 
 GREY_LEVELS = 1  # that a stored picture may be off by: it is rounded
@@ -30,6 +31,7 @@ def compare(
     _numbers(where, "objective", stored.objective, found.objective, findings)
     if stored.status == "diverged" and None not in found.objective:
         findings.differ(where, "status", "diverged", "every objective is finite")
+    _starts(stored, found, where, findings)
     for label, spec in metrics.items():
         _metric(label, spec, stored, found, where, findings)
     _diagnostics(stored, found, where, findings)
@@ -52,13 +54,27 @@ def _numbers(
         findings.number(where, f"{what} of candidate {k}", before, now, floor)
 
 
+def _starts(stored: Record, found: Rescored, where: Where, findings: Findings) -> None:
+    """The number by which each candidate's start is known, of starts that are drawn again.
+
+    A reference's need not be those of here: its row has a note of that.
+    """
+    row = f"{' | '.join(where.row or ())}: the starts"
+    if not stored.start:
+        findings.remark(f"{row} were not recorded")
+    elif FROM not in stored.environment:
+        _numbers(where, "start", stored.start, found.start, findings)
+    elif stored.start != found.start:
+        findings.remark(f"{row}, which a reference tells of, are not all those of here")
+
+
 def _metric(
     label: str, spec: Spec, stored: Record, found: Rescored, where: Where, findings: Findings
 ) -> None:
     for frame in FRAMES:
         values = stored.metrics.get(frame, {}).get(label)
         now = found.metrics.get(frame, {}).get(label)
-        if values is None and label in stored.missing:
+        if values is None and (label in stored.missing or stored.status == "failed"):
             continue  # the run said why: there is nothing to verify
         if values is None or now is None:
             findings.differ(where, f"{label} ({frame})", values, now)

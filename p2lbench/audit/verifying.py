@@ -14,8 +14,9 @@ from p2lbench.errors import StoreError
 from p2lbench.executors.base import Executor
 from p2lbench.measured import spec_of
 from p2lbench.options import build
-from p2lbench.plan import PlanRow, Task, class_index
-from p2lbench.record import Record, Rescored
+from p2lbench.plan import PlanRow, Task, class_index, used
+from p2lbench.record import Record, Rescored, Status
+from p2lbench.reference.folder import FROM
 from p2lbench.registry import Registry
 from p2lbench.rescoring import task
 from p2lbench.runner import Follower
@@ -69,10 +70,13 @@ class _Audit:
     methods: dict[str, str | None] = field(default_factory=dict)  # key → what it lacks here
     lacked: dict[str, str] = field(default_factory=dict)  # metrics that are not here, and why
     partly: dict[str, set[str]] = field(default_factory=dict)  # those → cells that have values
+    unscored: set[str] = field(default_factory=set)  # cells that a run has only begun with
+    status: dict[str, Status] = field(default_factory=dict)  # as it was: a run may go on meanwhile
 
     def run(self, executor: Executor, follow: Follower, sample: int | None) -> Findings:
         rows = self._rows()
         self._metrics()
+        self.status = self.store.statuses(row.cell for row in rows)
         todo = [row for row in rows if self._has_points(row)]
         drawn = todo
         if sample is not None and sample < len(todo):
@@ -133,12 +137,17 @@ class _Audit:
     def _has_points(self, row: PlanRow) -> bool:
         """Whether a cell's record can be held against its points; what it says is checked."""
         where, findings = Where.of(row), self.findings
-        if row.cell not in self.known:
+        if row.cell not in self.known or row.cell not in self.status:
             return False
         content, method = self.known[row.cell]
         try:
             record = self.store.get(row.cell, files=False)
             if record is None or not (record.objective or record.status == "ok"):
+                return False
+            if record.status == "ok" and FROM in record.environment and not record.measured:
+                why = "a reference's points that were not scored here yet; run the suite again"
+                findings.unverifiable.append(Unverifiable(where, "cell", why))
+                self.unscored.add(row.cell)
                 return False
             consistency.check_record(record, where, content, method, findings)
             self._check_metrics(record)
@@ -160,7 +169,7 @@ class _Audit:
         key = content["method"]
         if key not in self.methods:
             method = Method.read(told["method"], row.row)
-            self.methods[key] = lacks = code.lacking(code.used(method), self.registry)
+            self.methods[key] = lacks = code.lacking(used(method), self.registry)
             if lacks is None:
                 code.compare(method, told, self.registry, self.findings)
             else:
@@ -213,7 +222,7 @@ class _Audit:
         findings = self.findings
         wrong = {each.where.cell for each in findings.differences}
         rows_wrong = {each.where.row for each in findings.differences if each.where.cell is None}
-        status = self.store.statuses(row.cell for row in rows)
+        status = self.status
         lacks = {cell for cell, (own, _) in self.known.items() if self.methods.get(own["method"])}
         differ = {r.cell for r in rows if r.cell in wrong or r.row in rows_wrong}
         for label, cells in self.partly.items():
@@ -221,7 +230,7 @@ class _Audit:
                 Unverifiable(Where(), f"metric {label}", self.lacked[label], len(cells))
             )
         partly = {cell for cells in self.partly.values() for cell in cells}
-        lacks |= partly & drawn
+        lacks |= (partly & drawn) | self.unscored
         findings.cells = {
             "planned": len(rows),
             "verified": len(drawn - differ - lacks),

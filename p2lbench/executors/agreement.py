@@ -7,7 +7,7 @@ from typing import Any
 
 from p2lbench import weights
 from p2lbench.errors import UserError
-from p2lbench.plan import Task, hashes_of_files, specs, weights_named
+from p2lbench.plan import Task, hashes_of_files, specs, used, weights_named
 from p2lbench.registry import Origin, Registry
 from p2lbench.spec import canonical
 from p2lbench.weights import WeightsMissing
@@ -33,10 +33,13 @@ class Agreement:
             UserError: a plugin or a file is not here, or weights are not those that were added.
         """
         truths = [spec for spec, _ in task.cell.image.truth]
-        used: list[Any] = [task.cell.method, *(spec for _, spec in task.metrics), *truths]
-        key = canonical([part.plain() for part in used])
+        method = task.cell.method
+        # Points that are there are scored without what found them, which need not be here.
+        parts = used(method) if task.latents else [method]
+        needed: list[Any] = [*parts, *(spec for _, spec in task.metrics), *truths]
+        key = canonical([part.plain() for part in needed])
         if key not in self._known:
-            self._known[key] = _identity(used, self._registry)
+            self._known[key] = _identity(needed, self._registry)
         return self._known[key]
 
     def difference(self, planned: Identity, task: Task) -> str | None:
@@ -51,18 +54,18 @@ class Agreement:
         return None
 
 
-def _identity(used: Any, registry: Registry) -> dict[str, str]:
-    found = {origin.name: _version(origin) for origin in _origins(used, registry)}
-    for name in set(weights_named(used, registry)):
+def _identity(needed: Any, registry: Registry) -> dict[str, str]:
+    found = {origin.name: _version(origin) for origin in _origins(needed, registry)}
+    for name in set(weights_named(needed, registry)):
         found[f"weights {name}"] = _hash(name)
-    for k, file in enumerate(hashes_of_files(used, registry).get("files", ()), start=1):
+    for k, file in enumerate(hashes_of_files(needed, registry).get("files", ()), start=1):
         found[f"file {k} of the plugins"] = file
     return found
 
 
-def _origins(used: Any, registry: Registry) -> Iterator[Origin]:
+def _origins(needed: Any, registry: Registry) -> Iterator[Origin]:
     yield from {entry.origin for entry in registry if entry.origin.name == "p2lbench"}
-    for spec in specs(used):
+    for spec in specs(needed):
         yield registry.find(spec.kind, spec.name)[0].origin
 
 

@@ -13,8 +13,9 @@ from p2lbench.plan import Cell, Plan, PlanRow
 from p2lbench.record import KEPT, Record
 from p2lbench.reference import folder
 from p2lbench.reference.match import Reference
+from p2lbench.reference.told import Told
 from p2lbench.spec import canonical
-from p2lbench.store import Store
+from p2lbench.store import Store, storable
 
 NEAR = 0.01  # of the objective: what machines and versions may differ by, another network does not
 NEARLY_NOTHING = 1e-5
@@ -42,6 +43,15 @@ class Beside:
                 yield id_, canonical(content)
                 key = str(content.get("method"))
                 yield key, canonical(store.identity(key))
+
+    def told(self, store: Store, fresh: bool) -> Told | None:
+        """What tables say of the reference: of the suite's own rows, those of which some cell is
+        taken from there, now or before."""
+        if self.reference is None:
+            return None
+        known = {one.cell: one.referred and one.status in KEPT for one in store.standings()}
+        own = () if fresh else (row.row for row in self.own if known.get(row.cell, True))
+        return self.reference.told({*own})
 
     def bring(
         self, store: Store, candidates: int, fresh: bool, warn: Callable[[str], None]
@@ -75,7 +85,7 @@ class Beside:
         found = {}
         for row in self.rows:
             if row.cell not in found:
-                cell = read_cell(store, row, images[row.image], plan.device)
+                cell = read_cell(store, row, images[storable(row.image)], plan.device)
                 found[row.cell] = replace(cell, threads=plan.suite.threads)
         return [*found.values()]
 

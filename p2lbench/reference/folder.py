@@ -101,25 +101,31 @@ def _taken(store: Store, cell: str, candidates: int, suite: str) -> Record:
         raise damaged(store.folder, f"the record of cell {cell} makes no sense")
     notes = [note[:_NOTE] for note in record.notes[:_NOTES]]
     known = {key: record.environment[key] for key in _KNOWN if key in record.environment}
+    latents = _points(store, cell, record.status)
     return replace(
         record,
+        # What has no points cannot be scored: it must not look as if it could.
+        objective=record.objective if latents else (),
         metrics={},
         missing={},
         diagnostics={},
         measured={},
         notes=(f"from the results of '{suite}', not run here", *notes),
         environment={**known, FROM: suite},
-        latents=_points(store, cell) if record.status == "ok" else b"",
+        latents=latents,
     )
 
 
-def _points(store: Store, cell: str) -> bytes:
+def _points(store: Store, cell: str, status: Status) -> bytes:
+    """The points of an `ok` cell, or of one of which a metric alone failed."""
+    if status not in ("ok", "failed"):
+        return b""
     path = store.path("latents", cell)
     with explained(store.folder):
         if path.exists() and not (_is_file(path) and path.stat().st_size <= LARGEST):
             raise damaged(store.folder, f"{path.name} is no file, or larger than {LARGEST} bytes")
     found = store.file("latents", cell)
-    if not found:
+    if not found and status == "ok":
         raise damaged(store.folder, f"cell {cell} is ok and has no points")
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,13 +92,13 @@ class Reference:
         told = {"suite": self.suite, "folder": str(self.folder), "sha256": self.sha256}
         return {**told, "rows": rows, "left_out": left_out}
 
-    @property
-    def told(self) -> Told:
-        """What tables say of it."""
-        tuned = any(row.settings == "tuned" for row in self.rows)
-        rows = tuple(row.told for row in self.rows)
+    def told(self, own: Container[tuple[str, ...]]) -> Told:
+        """What tables say of it; `own`: rows of the suite that are taken from there."""
+        rows = [row for row in self.rows if not row.own or row.labels in own]
+        tuned = any(row.settings == "tuned" for row in rows)
         name = self.folder.resolve().name
-        return Told(self.suite, name, self.sha256, rows, self.tuned_on if tuned else None)
+        told = tuple(row.told for row in rows)
+        return Told(self.suite, name, self.sha256, told, self.tuned_on if tuned else None)
 
 
 def match(plan: Plan, registry: Registry, results: Path | None = None) -> Reference | None:

@@ -20,7 +20,7 @@ from audit.folders import (
     sql,
     verified,
 )
-from e2e.kit import Ran, called, records
+from e2e.kit import Ran, called, command, records, rows, written
 from safetensors.numpy import load, save
 from storekit import files_below
 
@@ -56,8 +56,14 @@ def test_two_halves_make_a_whole(halves: tuple[Path, Path], tmp_path: Path) -> N
 
 def test_what_was_merged_is_verified(halves: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_bytes((halves[0].parents[1] / "tiny.py").read_bytes())
-    merged(halves[1], halves[0], to=tmp_path / "r" / "s")
+    merged(*halves, to=tmp_path / "r" / "s")  # whose first does not name every row
     assert verified(tmp_path / "r" / "s").json["cells"]["verified"] == 5
+    merged(tmp_path / "r" / "s", copied(halves[0], tmp_path / "c"), to=tmp_path / "r" / "again")
+    done = verified(tmp_path / "r" / "again")
+    assert (done.code, done.json["cells"]["verified"]) == (0, 5)
+    sql(tmp_path / "r" / "again", "UPDATE plan SET optimizer = 'longer' WHERE optimizer = 'short'")
+    found = verified(tmp_path / "r" / "again").json["differences"]
+    assert {each["what"] for each in found} == {"name in optimizers"}
 
 
 def test_the_same_cells_are_one(original: Path, tmp_path: Path) -> None:
@@ -146,3 +152,30 @@ def test_a_damaged_folder_leaves_nothing_behind(original: Path, tmp_path: Path) 
     assert not (tmp_path / "new").exists()
     edited(other, cell, lambda body: body.clear())
     refused((original, other), tmp_path / "all", "damaged")
+
+
+def test_the_command_by_itself(halves: tuple[Path, Path], tmp_path: Path) -> None:
+    """In a process where nothing was imported before."""
+    done = command("merge", *halves, "-o", tmp_path / "all", "--json", cwd=tmp_path)
+    assert (done.code, done.json["cells"]) == (0, 5), done.err
+
+
+def test_targets_of_one_file_are_joined(tmp_path: Path) -> None:
+    """Machines that ran different rows of a suite with frozen targets."""
+    images, run = [PHOTO, MASKED], ("run", "--executor", "inline", "--results")
+    keys = {"images": images, "transforms": ["none"]}
+    plugin = ("--plugin", tmp_path / "all" / "tiny.py")
+    first = made(tmp_path / "all", name="a", optimizers=OPTIMIZERS, **keys)
+    frozen = tmp_path / "targets.json"
+    assert called("targets", first, "-o", frozen, *plugin).code == 0
+    parts = []
+    for name, optimizers in (("all", OPTIMIZERS), ("one", OPTIMIZERS[:1]), ("two", OPTIMIZERS[1:])):
+        where = tmp_path / f"run-{name}"
+        where.mkdir()
+        suite = written(where, optimizers=optimizers, targets=str(frozen), **keys)
+        assert called(*run, where, suite).code == 0
+        parts.append(where / "s")
+    done = merged(*parts[1:], to=tmp_path / "joined")
+    assert done.code == 0, done.err
+    whole = {name: row["targets"] for name, row in rows(parts[0]).items()}
+    assert {name: row["targets"] for name, row in rows(tmp_path / "joined").items()} == whole

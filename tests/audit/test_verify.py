@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from audit.folders import (
     HUNTER,
+    OPTIMIZERS,
     PHOTO,
     cells,
     edited,
@@ -22,7 +23,7 @@ from audit.folders import (
     sql,
     verified,
 )
-from e2e.kit import called
+from e2e.kit import called, ran_inline, written
 from PIL import Image as Pillow
 
 from p2lbench.audit import verifying
@@ -428,3 +429,47 @@ def test_cells_without_points_are_counted_apart(folder: Path) -> None:
     found = done.json["cells"]
     assert (done.code, found["verified"]) == (0, 6)
     assert (found["missing"], found["without_points"]) == (1, 1)
+
+
+def test_starts_are_drawn_again(folder: Path) -> None:
+    """A record that says that it began elsewhere."""
+    cell = cells(folder)[0]
+    edited(folder, cell, lambda body: body["start"].reverse())
+    assert differing(folder) == {(cell, f"start of candidate {k}") for k in range(2)}
+
+
+def test_a_metric_that_raised_is_no_difference(tmp_path: Path) -> None:
+    raising = """
+from p2lbench.api import Loss, hookimpl
+
+class Raising(Loss):
+    objective = False
+    def __call__(self, images, prepared):
+        raise RuntimeError("no value")
+
+@hookimpl
+def register_metrics(register):
+    register("raising", Raising)
+"""
+    suite = written(tmp_path, raising, metrics=["l1", "raising"], optimizers=OPTIMIZERS)
+    outcome, _ = ran_inline(suite)
+    done = verified(outcome.folder, "--plugin", tmp_path / "more.py")
+    assert (done.code, done.json["differences"]) == (0, [])
+    assert done.json["cells"]["verified"] == 2
+
+
+def test_cells_that_a_run_adds_meanwhile_are_not_run_yet(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((kept,),) = sql(folder, "SELECT json_group_array(cell) FROM records")
+    late = json.loads(kept)[0]
+    sql(folder, "UPDATE records SET cell = 'ff' WHERE cell = ?", late)
+    compare = verifying.recomputed.compare
+
+    def joined(*given: Any) -> None:
+        sql(folder, "UPDATE records SET cell = ? WHERE cell = 'ff'", late)
+        compare(*given)
+
+    monkeypatch.setattr(verifying.recomputed, "compare", joined)
+    found = verified(folder).json["cells"]
+    assert (found["verified"], found["missing"], found["without_points"]) == (7, 1, 0)
