@@ -13,12 +13,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from audit.folders import cells, file, replaced, sql, verified
 from e2e.kit import called, records
 
 from p2lbench import archive
 from p2lbench.errors import UserError
+from p2lbench.images import pixel_digest
+from p2lbench.plan import Image
+from p2lbench.store import Store
 
 Files = dict[str, bytes]
 
@@ -73,6 +77,18 @@ def test_a_folder_comes_back_whole(original: Path, packed: Path, tmp_path: Path)
     (tmp_path / "tiny.py").write_bytes((original.parents[1] / "tiny.py").read_bytes())
     assert verified(folder).json["cells"]["verified"] == 8
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["s"]
+
+
+def test_masks_that_shrink_a_lot_come_back(tmp_path: Path) -> None:
+    pixels, mask = np.zeros((2400, 2400, 3), np.uint8), np.ones((2400, 2400), np.float32)
+    image = Image("a", Path(), pixel_digest(pixels), mask_digest=pixel_digest(mask))
+    with Store.create_or_open(tmp_path / "s", "s") as store:
+        store.put_image(image, pixels, mask)
+        store.set_images([image])
+    archive.write(tmp_path / "s", tmp_path / "s.zip")
+    found = archive.read(tmp_path / "s.zip", tmp_path / "results")
+    with Store.open_read(found.folder) as store:
+        assert np.array_equal(store.images()["a"].mask, mask)
 
 
 def test_the_same_folder_gives_the_same_file(original: Path, packed: Path, tmp_path: Path) -> None:
