@@ -115,9 +115,7 @@ def open_database(folder: Path, suite_name: str, exists: bool) -> sqlite3.Connec
                 f"{folder}: holds the results of another suite, {meta.get('suite')}, not of "
                 f"{suite_name!r}. Give this run a folder of its own with --results"
             )
-        found = database.execute("PRAGMA quick_check(1)").fetchone()
-        if found != ("ok",):
-            raise damaged(folder, str(found))
+        _check_whole(folder, database)
     except BaseException:
         database.close()
         raise
@@ -177,6 +175,10 @@ def distrust(folder: Path, database: sqlite3.Connection, longest: int) -> None:
             f"{folder}: the tables in {DATABASE} are not those of a results folder that p2lbench "
             f"{p2lbench.__version__} writes. Expected one in version {SCHEMA_VERSION} of the format"
         )
+    _check_whole(folder, database)
+
+
+def _check_whole(folder: Path, database: sqlite3.Connection) -> None:
     found = database.execute("PRAGMA quick_check(1)").fetchone()
     if found != ("ok",):
         raise damaged(folder, str(found))

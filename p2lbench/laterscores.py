@@ -18,7 +18,7 @@ from p2lbench.registry import Registry
 from p2lbench.rescoring import metric_keys, task, with_metric
 from p2lbench.runner import Follower
 from p2lbench.spec import Named, Spec
-from p2lbench.store import Store
+from p2lbench.store import Standing, Store
 
 
 @dataclass
@@ -57,7 +57,8 @@ def prepare(store: Store, registry: Registry, asked: Sequence[Named]) -> Job:
             weights.locate(name)
     keys = metric_keys(metrics, registry)
     rows = {row.cell: row for row in store.plan()}.values()
-    lack = tuple(row for row in rows if _lacks(store.get(row.cell, files=False), keys))
+    short = {found.cell for found in store.standings() if _lacks(found, keys)}
+    lack = tuple(row for row in rows if row.cell in short)
     for label, spec in metrics:
         _refuse_known(store, label, spec, bool(lack))
     _check_parts(store, lack, registry)
@@ -86,10 +87,10 @@ def rescore(
     return added
 
 
-def _lacks(record: Record | None, keys: dict[str, str]) -> bool:
-    if record is None or record.status not in ("ok", "diverged") or not record.objective:
+def _lacks(found: Standing, keys: dict[str, str]) -> bool:
+    if found.status not in ("ok", "diverged") or not found.points:
         return False
-    return not record.measured.items() >= keys.items()
+    return not found.measured.items() >= keys.items()
 
 
 def _refuse_known(store: Store, label: str, spec: Spec, unfinished: bool) -> None:

@@ -28,6 +28,7 @@ from p2lbench.cli.executors import (
 
 if TYPE_CHECKING:
     from p2lbench.executors.base import Executor
+    from p2lbench.leaderboard import Leaderboard
     from p2lbench.plan import Plan
     from p2lbench.plugins import Plugins
     from p2lbench.reference.match import Reference
@@ -75,11 +76,11 @@ def run(
         if checked.images and checked.tune_images:
             log().print(Text(left_out(checked)), soft_wrap=True)
         outcome = followed(planned, plugins, chosen, results, limit=limit, fresh=fresh)
-        pictures = draw(outcome.folder, as_json)
+        board, pictures = draw(outcome.folder, as_json)
     if as_json:
         emit(outcome.to_json())
     else:
-        _show(outcome, pictures)
+        _show(outcome, board, pictures)
     raise typer.Exit(0 if outcome.clean else 1)
 
 
@@ -126,8 +127,8 @@ def again(words: Sequence[str]) -> str:
     return shlex.join(["p2lbench", *(word for word in words if word != "--fresh")])
 
 
-def draw(folder: Path, quiet: bool) -> dict[str, Path]:
-    """The pictures and tables that stay in the results folder."""
+def draw(folder: Path, quiet: bool) -> tuple[Leaderboard, dict[str, Path]]:
+    """Make the pictures and tables that stay in the results folder; the table, and the pictures."""
     from p2lbench import leaderboard
     from p2lbench.folder import explained
     from p2lbench.report import figures, formats
@@ -142,17 +143,14 @@ def draw(folder: Path, quiet: bool) -> dict[str, Path]:
             for form, suffix in (("csv", "csv"), ("markdown", "md")):
                 text = formats.render(board, form)
                 (folder / f"leaderboard.{suffix}").write_text(text, encoding="utf-8")
-    return {"grid": grid, "curves": curves}
+    return board, {"grid": grid, "curves": curves}
 
 
-def _show(outcome: Outcome, pictures: dict[str, Path]) -> None:
-    from p2lbench import leaderboard
+def _show(outcome: Outcome, board: Leaderboard, pictures: dict[str, Path]) -> None:
     from p2lbench.report.terminal import LeaderboardView
-    from p2lbench.store import Store
 
     console = out()
-    with Store.open_read(outcome.folder) as store:
-        console.print(LeaderboardView(leaderboard.load(store)))
+    console.print(LeaderboardView(board))
     cells = outcome.cells
     if cells["cached"] == cells["total"]:
         console.print(Text(f"nothing to do: all {cells['total']} cells are in the results folder"))

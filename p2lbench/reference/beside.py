@@ -38,10 +38,12 @@ class Beside:
         if not self.rows:
             return
         with self._opened() as store:
+            keys = dict[str, None]()
             for id_ in dict.fromkeys(row.cell for row in self.rows):
                 content = store.identity(id_) or {}
                 yield id_, canonical(content)
-                key = str(content.get("method"))
+                keys[str(content.get("method"))] = None
+            for key in keys:
                 yield key, canonical(store.identity(key))
 
     def told(self, store: Store, fresh: bool) -> Told | None:
@@ -49,7 +51,11 @@ class Beside:
         taken from there, now or before."""
         if self.reference is None:
             return None
-        known = {one.cell: one.referred and one.status in KEPT for one in store.standings()}
+        asked = self.own and not fresh
+        known = {
+            one.cell: one.referred and one.status in KEPT
+            for one in (store.standings() if asked else ())
+        }
         own = () if fresh else (row.row for row in self.own if known.get(row.cell, True))
         return self.reference.told({*own})
 

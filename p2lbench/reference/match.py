@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -182,7 +182,7 @@ class _Matcher:
         """Every row, taken or left out."""
         rows: list[Matched] = []
         left_out: list[str] = []
-        for labels, planned in self._theirs().items():
+        for labels, planned in self._theirs.items():
             try:
                 matched = self._matched(labels, planned)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -202,20 +202,22 @@ class _Matcher:
             self.header["tuned_on"],
         )
 
+    @cached_property
     def _theirs(self) -> dict[Labels, list[PlanRow]]:
         rows: dict[Labels, list[PlanRow]] = {}
         for row in self.store.plan():
             rows.setdefault(row.row, []).append(row)
         return rows
 
+    @cached_property
+    def _recorded(self) -> Collection[str]:
+        """The cells that have a record."""
+        return self.store.statuses(row.cell for rows in self._theirs.values() for row in rows)
+
     def _name(self, labels: Labels) -> str:
         """The optimizer, after the other names where the reference has several of these."""
-        several = len({row[:4] for row in self._labels}) > 1
+        several = len({row[:4] for row in self._theirs}) > 1
         return " | ".join(labels) if several else labels[4]
-
-    @cached_property
-    def _labels(self) -> tuple[Labels, ...]:
-        return tuple(self._theirs())
 
     def _matched(self, labels: Labels, rows: Sequence[PlanRow]) -> Matched | str:
         """The row, or why it is left out."""
@@ -229,10 +231,9 @@ class _Matcher:
             return context
         if refused := context.refused(identity):
             return "; ".join(refused)
-        known = self.store.statuses(row.cell for row in rows)
         there = {}
         for row, content in zip(rows, contents, strict=True):
-            if row.cell in known:
+            if row.cell in self._recorded:
                 there[canonical(_without_method(content))] = row.cell
         missing = self._missing(context, there)
         if missing is not None:
