@@ -23,7 +23,6 @@ from typing import Any
 from p2lbench.bestofk import curves
 from p2lbench.breakdown import by_class
 from p2lbench.comparisons import remark, standings
-from p2lbench.errors import StoreError
 from p2lbench.record import DIAGNOSTICS, Record
 from p2lbench.reference.told import told_of
 from p2lbench.rows import (
@@ -39,7 +38,7 @@ from p2lbench.rows import (
 from p2lbench.runtimes import Runs
 from p2lbench.stats import Steps
 from p2lbench.store import PlanRow, Store
-from p2lbench.suiteinfo import SuiteInfo
+from p2lbench.suiteinfo import SuiteInfo, suite_of
 from p2lbench.telling import SAID_FROM, Telling, telling
 
 __all__ = [
@@ -183,10 +182,7 @@ class Leaderboard:
 
 def load(store: Store) -> Leaderboard:
     """The leaderboard of a results folder. Raises: StoreError if no run got as far as planning."""
-    header = store.header()
-    if not header:
-        raise StoreError(f"{store.folder}: no run has been planned here yet; run the suite first")
-    metrics, suite = [Metric.read(each) for each in store.metrics()], SuiteInfo.read(header)
+    suite, metrics = suite_of(store), [Metric.read(each) for each in store.metrics()]
     return build(store.records(traces=suite.targets is not None), metrics, suite)
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from p2lbench.errors import StoreError
 from p2lbench.reference.told import Told
 from p2lbench.runtimes import Frozen
+from p2lbench.store import Store
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,14 @@ class SuiteInfo:
             "cites": _tuples(plain.get("cites", {})),
         }
         return cls(**{**plain, **read})
+
+
+def suite_of(store: Store) -> SuiteInfo:
+    """What was run in a folder. Raises: StoreError if no run got as far as planning."""
+    header = store.header()
+    if not header:
+        raise StoreError(f"{store.folder}: no run has been planned here yet; run the suite first")
+    return SuiteInfo.read(header)
 
 
 def _tuples(plain: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:

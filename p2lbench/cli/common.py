@@ -20,6 +20,7 @@ from rich.text import Text
 from p2lbench.report.text import plain
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+FOLDER = Annotated[Path, typer.Argument(help="A suite's results folder.")]
 PLUGIN = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="Load a plugin file; may be repeated."),

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from p2lbench.cli.common import JSON, emit, show
+from p2lbench.cli.common import FOLDER, JSON, emit, show
 from p2lbench.cli.waiting import waiting
 
 
@@ -22,7 +22,7 @@ class Format(StrEnum):
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="A suite's results folder.")],
+    first: FOLDER,
     second: Annotated[Path, typer.Argument(help="Another, which is compared to the first.")],
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="NAME", help="The one to look at first.")

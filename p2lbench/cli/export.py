@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from p2lbench.cli.common import log
+from p2lbench.cli.common import FOLDER, log
 from p2lbench.cli.waiting import waiting
 from p2lbench.errors import UserError
 from p2lbench.report.text import count, plain
@@ -33,7 +33,7 @@ class Lines(StrEnum):
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="A suite's results folder.")],
+    folder: FOLDER,
     to: Annotated[To, typer.Option("--to", help="The format.")],
     per: Annotated[
         Lines | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from p2lbench.cli.common import show, table
+from p2lbench.cli.common import FOLDER, show, table
 from p2lbench.cli.waiting import waiting
 
 
@@ -27,7 +27,7 @@ class Width(StrEnum):
 
 
 def figures(
-    folder: Annotated[Path, typer.Argument(help="A suite's results folder.")],
+    folder: FOLDER,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Where to; default: FOLDER/figures."),

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, emit, out
+from p2lbench.cli.common import FOLDER, JSON, emit, out
 from p2lbench.cli.waiting import waiting
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="A suite's results folder.")],
+    folder: FOLDER,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Default: report.html in the folder."),

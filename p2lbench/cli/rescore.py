@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out, show
+from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, log, logs_only, out, show
 from p2lbench.cli.executors import DEVICE, WORKERS
-from p2lbench.cli.rescoring import FOLDER, SCORER, Scorer, scorer
+from p2lbench.cli.rescoring import SCORER, Scorer, scorer
 from p2lbench.cli.run import draw
 
 if TYPE_CHECKING:

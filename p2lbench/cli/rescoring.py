@@ -24,7 +24,6 @@ class Scorer(StrEnum):
     processes = "processes"
 
 
-FOLDER = Annotated[Path, typer.Argument(help="A suite's results folder.")]
 SCORER = Annotated[Scorer, typer.Option("--executor", help="In worker processes, or in this one.")]
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from p2lbench.cli.common import JSON, out
+from p2lbench.cli.common import FOLDER, JSON, out
 from p2lbench.cli.waiting import waiting
 from p2lbench.errors import UserError
 
@@ -35,7 +34,7 @@ class By(StrEnum):
 
 
 def leaderboard(
-    folder: Annotated[Path, typer.Argument(help="A suite's results folder.")],
+    folder: FOLDER,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
     metric: Annotated[
         list[str] | None,

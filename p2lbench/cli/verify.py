@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, show, table
+from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, log, logs_only, show, table
 from p2lbench.cli.executors import DEVICE, WORKERS
-from p2lbench.cli.rescoring import FOLDER, SCORER, Scorer, scorer
+from p2lbench.cli.rescoring import SCORER, Scorer, scorer
 
 if TYPE_CHECKING:
     from p2lbench.audit import Findings

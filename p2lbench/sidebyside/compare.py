@@ -12,9 +12,10 @@ from p2lbench.leaderboard import AXES, SuiteInfo, optimised_by, preferred
 from p2lbench.rows import Metric
 from p2lbench.sidebyside.differences import Difference
 from p2lbench.sidebyside.pairs import Pair, pairs
-from p2lbench.sidebyside.side import Labels, Side, metrics_of, read, suite_of
+from p2lbench.sidebyside.side import Labels, Side, metrics_of, read
 from p2lbench.stats import MARKED_FROM
 from p2lbench.store import Store
+from p2lbench.suiteinfo import suite_of
 
 
 @dataclass(frozen=True)

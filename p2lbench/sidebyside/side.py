@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from p2lbench.errors import StoreError
 from p2lbench.rows import CellNumbers, Metric, reduce
 from p2lbench.store import Store
-from p2lbench.suiteinfo import SuiteInfo
+from p2lbench.suiteinfo import SuiteInfo, suite_of
 
 Labels = tuple[str, str, str, str, str]
 Image = tuple[str, str | None]  # SHA-256 of its pixels and of its mask
@@ -29,14 +28,6 @@ class Side:
     cells: Mapping[Labels, Mapping[Key, tuple[str, CellNumbers]]]
     decided: Mapping[Labels, Mapping[str, Any]]
     environment: Mapping[str, tuple[str, ...]]
-
-
-def suite_of(store: Store) -> SuiteInfo:
-    """What was run. Raises: StoreError if no run got as far as planning."""
-    header = store.header()
-    if not header:
-        raise StoreError(f"{store.folder}: no run has been planned here yet; run the suite first")
-    return SuiteInfo.read(header)
 
 
 def metrics_of(store: Store) -> list[Metric]:

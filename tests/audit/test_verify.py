@@ -23,7 +23,7 @@ from audit.folders import (
     sql,
     verified,
 )
-from e2e.kit import called, ran_inline, written
+from e2e.kit import RAISING, called, ran_inline, written
 from PIL import Image as Pillow
 
 from p2lbench.audit import verifying
@@ -439,19 +439,7 @@ def test_starts_are_drawn_again(folder: Path) -> None:
 
 
 def test_a_metric_that_raised_is_no_difference(tmp_path: Path) -> None:
-    raising = """
-from p2lbench.api import Loss, hookimpl
-
-class Raising(Loss):
-    objective = False
-    def __call__(self, images, prepared):
-        raise RuntimeError("no value")
-
-@hookimpl
-def register_metrics(register):
-    register("raising", Raising)
-"""
-    suite = written(tmp_path, raising, metrics=["l1", "raising"], optimizers=OPTIMIZERS)
+    suite = written(tmp_path, RAISING, metrics=["l1", "raising"], optimizers=OPTIMIZERS)
     outcome, _ = ran_inline(suite)
     done = verified(outcome.folder, "--plugin", tmp_path / "more.py")
     assert (done.code, done.json["differences"]) == (0, [])

@@ -51,6 +51,18 @@ FOUR = [
     {"basincma": {"outer_steps": 1, "inner_steps": 2, "final_steps": 2}},
     {"nevergrad:OnePlusOne": {"steps": 3}},
 ]
+RAISING = """
+from p2lbench.api import Loss, hookimpl
+
+class Raising(Loss):
+    objective = False
+    def __call__(self, images, prepared):
+        raise RuntimeError("no value")
+
+@hookimpl
+def register_metrics(register):
+    register("raising", Raising)
+"""
 
 
 class Ran(NamedTuple):

@@ -9,22 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.kit import Ran, called, records, rows
+from e2e.kit import RAISING, Ran, called, records, rows
 from reference.conftest import IMAGES, OWN, bodies, changed, published, ran
 
 Author = Callable[..., Path]
-METRIC = """
-from p2lbench.api import Loss, hookimpl
-
-class Raising(Loss):
-    objective = False
-    def __call__(self, images, prepared):
-        raise RuntimeError("no value")
-
-@hookimpl
-def register_metrics(register):
-    register("raising", Raising)
-"""
 
 
 def verified(suite: Path) -> Ran:
@@ -86,7 +74,7 @@ def test_a_metric_that_failed_there_is_no_reason_to_search(tmp_path: Path, autho
     """The points are scored by the metrics of here; the optimizer need not be here."""
     there = tmp_path / "there"
     there.mkdir()
-    (there / "raising.py").write_text(METRIC)
+    (there / "raising.py").write_text(RAISING)
     plugins = ["tiny.py", "more.py", "raising.py"]
     with pytest.raises(AssertionError):  # every cell failed
         published(there / "a", metrics=["l1", "raising"], plugins=[*plugins[:2], "../raising.py"])
