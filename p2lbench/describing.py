@@ -61,6 +61,7 @@ def describe(
         citations.parts(plan.methods),
         citations.cited([*plan.methods, *known], suite.metrics, registry),
         reference=told,
+        experiment=suite.experiment,
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())

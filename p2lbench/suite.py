@@ -72,6 +72,7 @@ class Suite:
     tune: Mapping[str, Asked]
     tuned_on: str | None
     baseline: str | None
+    experiment: str | None
     reference: Path | None
     targets: Frozen | None
     exclude: tuple[Mapping[str, str], ...]
@@ -136,6 +137,7 @@ def load(
         background=written.background,
         tuned_on=written.tuned_on,
         baseline=written.baseline,
+        experiment=written.experiment,
         targets=None,
         exclude=tuple(written.exclude),
         **parts,

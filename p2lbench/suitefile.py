@@ -13,6 +13,7 @@ import p2lbench
 from p2lbench.axes import NONE
 from p2lbench.checks import STRICT, Problems, explain, got, placed, to_json
 from p2lbench.errors import UserError, did_you_mean
+from p2lbench.experiments import NAMES as EXPERIMENTS
 from p2lbench.masks.kinds import BACKGROUND
 from p2lbench.space import Role
 from p2lbench.spec import Protocol
@@ -69,6 +70,7 @@ class Written(BaseModel):
     tune: dict[str, dict[str, Any] | None] = {}
     tuned_on: str | None = None
     baseline: str | None = None
+    experiment: str | None = None
     reference: str | None = None
     targets: str | None = None
     exclude: list[dict[str, str]] = []
@@ -95,6 +97,7 @@ def validated(document: Document, problems: Problems) -> tuple[Written, set[str]
         written = Written.model_validate_json(to_json({**required, **good}))
     _check_name(written, bad, document, problems)
     _check_budget(written, document, problems)
+    _check_experiment(written, document, problems)
     return written, bad
 
 
@@ -108,6 +111,14 @@ def _check_budget(written: Written, document: Document, problems: Problems) -> N
     if written.budget.protocol == "equal" and written.budget.passes is None:
         message = "protocol equal needs a number of passes: add `passes:` beside it"
         problems.add(UserError(message, document.place("budget", "protocol")))
+
+
+def _check_experiment(written: Written, document: Document, problems: Problems) -> None:
+    name = written.experiment
+    if name is not None and name not in EXPERIMENTS:
+        message = f"unknown experiment {got(name)}.{did_you_mean(name, EXPERIMENTS)}"
+        message += f" Expected one of {', '.join(EXPERIMENTS)}"
+        problems.add(UserError(message, document.place("experiment")))
 
 
 def find(suite: str | Path) -> Path:

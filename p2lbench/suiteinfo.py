@@ -23,7 +23,8 @@ class SuiteInfo:
     `uncoupled`: the rows whose candidates do not influence each other. `targets`: what the suite
     names as such, for the rows and images that were planned. `parts`: axis → row name → the plugins
     in it. `cites`: plugin → what it asks to be cited for (see citations.py).
-    `reference`: rows that were not run here.
+    `reference`: rows that were not run here. `experiment`: the paper's, of which the suite is an
+    edition.
     """
 
     name: str
@@ -43,6 +44,7 @@ class SuiteInfo:
     parts: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     cites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reference: Told | None = None
+    experiment: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""

@@ -67,6 +67,7 @@ WRONG: list[tuple[str, list[str]]] = [
     ("roles: {c: moving}", ["9:12: roles.c: expected 'both', 'gradient', 'search' or"]),
     ("background: 1.5", ["9:13: background: expected at most 1.0, got 1.5"]),
     ("mask_scoring: firm", ["9:15: mask_scoring: expected 'soft' or 'hard', got 'firm'"]),
+    ("experiment: table4", ["9:13: unknown experiment 'table4'. Did you mean 'table3'?"]),
     ("baseline: admm", ["9:11: no optimizer row 'admm'. Did you mean 'adam'? Rows: adam"]),
     ("reference: nowhere", ["9:12: nowhere: no such results folder"]),
     ("exclude: [{optimizer: cma}]", ["9:12: unknown axis 'optimizer'. Did you mean 'opti"]),
