@@ -2,7 +2,8 @@
 
 `python -m p2lbench.zoo.displace FOLDER` writes the photos, their masks and a manifest; and, as they
 were before, below `centred/`, with a manifest of their own. Which photo and which change is decided
-by rule and seed, not by looking at results.
+by rule and seed, not by looking at results. With `--each N`: of every class the
+N photos that follow those, none of them turned, without `centred/`; they are the suite figure10's.
 
 The truth is the T that undoes the change: T(photo) is the original again, but for what sampling,
 8 bits and the frame have taken. The change itself is T⁻¹, made by the package's own transforms.
@@ -10,8 +11,8 @@ The truth is the T that undoes the change: T(photo) is the original again, but f
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+import argparse
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,15 @@ def displaced() -> Iterator[Displaced]:
         yield _displaced(photos, label, 0, rng, turned=False)
     for label in TURNED:
         yield _displaced(photos, label, 1, rng, turned=True)
+
+
+def by_class(each: int) -> Iterator[Displaced]:
+    """Of each class `each` photos, beginning with the third from `FIRST` on."""
+    photos = fmnist.load("test")
+    rng = np.random.Generator(np.random.Philox(SEED + 1))
+    for label in range(10):
+        for which in range(2, 2 + each):
+            yield _displaced(photos, label, which, rng, turned=False)
 
 
 def _displaced(
@@ -135,21 +145,31 @@ def _whole(mask: np.ndarray[Any, Any]) -> bool:
     return bool(inner.any()) and int(inner.sum()) == int(mask.sum())
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, each: int | None = None) -> None:
     """Write all photos and masks as PNG, and the manifests."""
-    (folder / "centred").mkdir(parents=True, exist_ok=True)
-    rows, centred = ["file,class,mask,split,truth"], ["file,class,split"]
-    for photo in displaced():
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = ["file,class,mask,split,truth"]
+    photos = [*(displaced() if each is None else by_class(each))]
+    for photo in photos:
         file, mask = f"{photo.name}.png", f"{photo.name}-mask.png"
         _rgb(photo.pixels).save(folder / file)
         Image.fromarray(photo.mask).save(folder / mask)
         parts = [" ".join([name, *map(str, values)]) for name, values in photo.truth.items()]
         rows.append(f"{file},{photo.class_name},{mask},test,{'; '.join(parts)}")
-        original = file.replace("-turned", "")
-        _rgb(photo.original).save(folder / "centred" / original)
-        centred.append(f"{original},{photo.class_name},test")
     (folder / "manifest.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    (folder / "centred" / "manifest.csv").write_text("\n".join(centred) + "\n", encoding="utf-8")
+    if each is None:
+        _write_centred(photos, folder / "centred")
+
+
+def _write_centred(photos: Sequence[Displaced], folder: Path) -> None:
+    """The photos as they were before."""
+    folder.mkdir(exist_ok=True)
+    rows = ["file,class,split"]
+    for photo in photos:
+        original = f"{photo.name.removesuffix('-turned')}.png"
+        _rgb(photo.original).save(folder / original)
+        rows.append(f"{original},{photo.class_name},test")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def _rgb(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Image.Image:
@@ -157,4 +177,8 @@ def _rgb(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--each", type=int, help="photos of every class")
+    given = parser.parse_args()
+    main(given.folder, given.each)

@@ -14,6 +14,7 @@ from p2lbench.transforms.compose import Composed
 from p2lbench.zoo import fmnist
 from p2lbench.zoo.displace import Displaced, displaced, main, transform
 
+BY_CLASS = Path(__file__).parents[2] / "suites/images/fmnist-by-class"
 FOLDER = Path(__file__).parents[2] / "suites" / "images" / "fmnist-displaced"
 
 
@@ -54,19 +55,22 @@ def test_the_whole_object_is_in_the_frame_and_in_the_mask(photos: list[Displaced
         assert (photo.mask[bright] > 0).mean() > 0.93, photo.name
 
 
-def test_the_suites_have_what_the_script_makes(photos: list[Displaced], tmp_path: Path) -> None:
-    main(tmp_path)
+@pytest.mark.parametrize(("folder", "each"), [(FOLDER, None), (BY_CLASS, 3)])
+def test_the_suites_have_what_the_script_makes(
+    folder: Path, each: int | None, tmp_path: Path
+) -> None:
+    main(tmp_path, each)
     made = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
-    kept = {path.relative_to(FOLDER) for path in FOLDER.rglob("*") if path.is_file()}
+    kept = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     assert kept - made == {Path("NOTICE.md")}
     for path in made:
         if path.suffix == ".png":
             new, old = (
-                np.asarray(Image.open(root / path), dtype=int) for root in (tmp_path, FOLDER)
+                np.asarray(Image.open(root / path), dtype=int) for root in (tmp_path, folder)
             )
             assert abs(new - old).max() <= 1, path  # rounding may differ by machine
         else:
-            assert (tmp_path / path).read_text() == (FOLDER / path).read_text()
+            assert (tmp_path / path).read_text() == (folder / path).read_text()
 
 
 def test_the_manifest_names_what_is_there() -> None:
