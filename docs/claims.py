@@ -1,6 +1,6 @@
 """What the paper claims of its tables, checked on finished runs of the embedded ones.
 
-python docs/claims.py results/table1 results/table1-equal … prints the tables of docs/tables.md.
+python docs/claims.py results/table1 results/table1-equal … prints the tables of docs/experiments/.
 
 A ratio is the geometric mean, over images, of one method's error by another's: below 1 the first is
 better. Beside it: on how many images it is.
