@@ -40,7 +40,7 @@ def first_wnids() -> dict[str, str]:
 
 
 def stems(each: int = 3) -> dict[str, list[str]]:
-    """wnid → the names of its photos, as in the validation set, and a class that is PASCAL's not."""
+    """wnid → the names of its photos, as in the validation set; one is none of PASCAL's."""
     wnids = [*first_wnids().values(), WNIDS[0]]
     return {
         wnid: [f"ILSVRC2012_val_{1 + i * each + k:08d}" for k in range(each)]
