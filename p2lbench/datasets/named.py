@@ -36,6 +36,6 @@ def manifest_of(name: str, place: Place | None) -> Path:
 
 def command(name: str) -> str:
     """What to type to get images of a name."""
-    if name in SOURCES:
-        return f"p2lbench prepare {name} --root DIR"
-    return f"p2lbench prepare folder --root DIR --name {name}"
+    source = next((source for source in SOURCES if name.startswith(source)), "folder")
+    named = "" if name == source else f" --name {name}"
+    return f"p2lbench prepare {source} --root DIR{named}"
