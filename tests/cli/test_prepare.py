@@ -8,11 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import photokit
 import pytest
 from e2e.kit import PHOTOS, called
 
+from p2lbench.datasets import preparing
 from p2lbench.datasets.place import FOLDER_VARIABLE
+from p2lbench.masks import Detected, maskrcnn
 
 DRAWN = [
     "aeroplane-ILSVRC2012_val_00000047",
@@ -111,8 +114,6 @@ def test_tune_images_are_further_ones(tmp_path: Path) -> None:
 
 def test_an_interrupted_one_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photokit.by_class(tmp_path / "in")
-    from p2lbench.datasets import preparing
-
     copy, copied = preparing._copy, 0
 
     def interrupted(*arguments: Any) -> None:
@@ -179,6 +180,21 @@ def test_without_boxes_the_detector_is_asked_for(tmp_path: Path, place: Path) ->
     assert (refused.code, refused.out) == (2, "")
     assert "p2lbench weights fetch mask-rcnn" in refused.err
     assert not place.exists()
+
+
+def test_the_detectors_surest_object_makes_the_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def detect(pixels: Any, wanted: Detected) -> Any:
+        assert (wanted.label, wanted.threshold) == (None, 0.05)
+        found = np.zeros(pixels.shape[:2], dtype=bool)
+        found[5, 9], found[15, 20] = True, True
+        return found
+
+    monkeypatch.setattr(maskrcnn, "detect", detect)
+    monkeypatch.setattr(maskrcnn, "version", dict)
+    photokit.by_class(tmp_path / "in")
+    assert {row["mask"] for row in rows(prepared(*IMAGENET)["manifest"])} == {"9 5 21 16"}
 
 
 def test_coco(tmp_path: Path) -> None:
