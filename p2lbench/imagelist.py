@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, Field
 
 from p2lbench.checks import STRICT, Problems, checked, got
+from p2lbench.datasets.named import manifest_of
 from p2lbench.errors import Place, UserError, did_you_mean
 from p2lbench.images import SUFFIXES, pixel_digest, read_image
 from p2lbench.masks import Mask, read_mask
@@ -26,7 +27,7 @@ from p2lbench.yamlfile import Locate, always, below, decode, display, nowhere, r
 
 MAX_MANIFEST = 20_000_000
 COLUMNS = ("file", "class", "mask", "split", "truth", "point")
-KINDS = ("file", "folder", "manifest")
+KINDS = ("file", "folder", "manifest", "prepared")
 
 Split = Literal["tune", "test"]
 TUNE: Split = "tune"
@@ -52,6 +53,11 @@ class _Folder(BaseModel):
 class _Manifest(BaseModel):
     model_config = STRICT
     manifest: str
+
+
+class _Prepared(BaseModel):
+    model_config = STRICT
+    prepared: str
 
 
 @dataclass(frozen=True)
@@ -140,12 +146,15 @@ def _entry(entry: Any, folder: Path, locate: Locate) -> list[Wanted]:
         locate = always(locate())
     kind = next((k for k in KINDS if isinstance(entry, dict) and k in entry), None)
     if kind is None:
-        message = "expected a path, {file: ...}, {folder: ...} or {manifest: ...}, got"
-        raise UserError(f"{message} {_described(entry)}", locate())
+        expected = "a path, {file: ...}, {folder: ...}, {manifest: ...} or {prepared: ...}"
+        raise UserError(f"expected {expected}, got {_described(entry)}", locate())
     if kind == "file":
         return _file(checked(_File, entry, locate), folder, locate)
     if kind == "folder":
         return _folder(checked(_Folder, entry, locate), folder, locate)
+    if kind == "prepared":
+        name = checked(_Prepared, entry, locate).prepared
+        return _manifest(manifest_of(name, locate("prepared")), locate("prepared"))
     manifest = folder / checked(_Manifest, entry, locate).manifest
     return _manifest(manifest, locate("manifest"))
 

@@ -270,8 +270,11 @@ def test_a_manifests_truth(photos: Path) -> None:
     [
         ("[{file: c.png}]", ["my.yaml:1:17: c.png: no such image file"]),
         ("[c.png, d.png]", ["my.yaml:1:10: c.png: no", "my.yaml:1:17: d.png: no"]),
-        ("[5]", ["my.yaml:1:10: expected a path, {file: ...}, {folder: ...} or"]),
-        ("[{fil: b.png}]", ["my.yaml:1:10: expected a path, {file: ...}, {folder: ...} or"]),
+        ("[5]", ["my.yaml:1:10: expected a path, {file: ...}, {folder: ...}, {manifest"]),
+        (
+            "[{fil: b.png}]",
+            ["my.yaml:1:10: expected a path, {file: ...}, {folder: ...}, {manifest"],
+        ),
         ("[{file: b.png, clas: 3}]", ["my.yaml:1:24: unknown key 'clas'. Did you mean 'class'?"]),
         ("[{file: b.png, class: 1.5}]", ["my.yaml:1:31: class: expected"]),
         ("[{file: b.png, class: true}]", ["my.yaml:1:31: class: expected"]),

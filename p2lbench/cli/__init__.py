@@ -20,6 +20,7 @@ from p2lbench.cli import (
     merge,
     objects,
     plugins,
+    prepare,
     report,
     rescore,
     results,
@@ -62,6 +63,7 @@ app.command("list")(lists.list_)
 app.command("measure-objects")(objects.measure_objects)
 app.command("doctor")(doctor.doctor)
 app.add_typer(plugins.app, name="plugins", help="What is plugged in.")
+app.add_typer(prepare.app, name="prepare", help="Draw the paper's images from your folders.")
 app.add_typer(weights.app, name="weights", help="The files that networks need.")
 
 

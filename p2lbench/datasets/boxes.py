@@ -1,0 +1,84 @@
+"""Boxes around objects, as masks: from numbers that somebody annotated, or from detectors."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from functools import partial
+from math import ceil, floor, isfinite
+
+import numpy as np
+
+from p2lbench.datasets.photos import FindBox, Photo
+from p2lbench.errors import UserError
+from p2lbench.images import Pixels
+from p2lbench.masks.detect import detected
+from p2lbench.masks.kinds import Box, Detected
+
+# The paper takes the object of the highest score, however low that is; this is the lowest score of
+# an object that torchvision's network tells at all.
+THRESHOLD = 0.05
+Corners = tuple[float, float, float, float]
+
+_MODULES = {"mask-rcnn": "p2lbench.masks.maskrcnn", "saliency": "p2lbench.masks.saliency"}
+
+
+def no_box(photo: Photo, pixels: Pixels) -> None:
+    """For photos that are targets as a whole."""
+
+
+def finder(detector: str) -> FindBox:
+    """Boxes around what `mask-rcnn` or `saliency` finds.
+
+    Raises:
+        WeightsMissing: its weights are not on this machine.
+        UserError: something that it needs is not installed.
+    """
+    importlib.import_module(_MODULES[detector]).version()
+    return partial(_found, detector)
+
+
+def _found(detector: str, photo: Photo, pixels: Pixels) -> Box:
+    wanted = Detected(detector, threshold=THRESHOLD) if detector == "mask-rcnn" else None
+    inside = detected(wanted or Detected(detector), pixels) > 0.5
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def largest(boxes: Iterable[Corners], pixels: Pixels) -> Box:
+    """The largest of annotated boxes (x0, y0, x1, y1), in whole pixels of the image.
+
+    Raises:
+        UserError: there is none with a pixel of the image in it.
+    """
+    height, width = pixels.shape[:2]
+    inside = [_clipped(box, width, height) for box in boxes if all(map(isfinite, box))]
+    best = max(inside, key=area, default=None)
+    if best is None or not area(best):
+        raise UserError("no box of its class is annotated")
+    return best
+
+
+def _clipped(box: Corners, width: int, height: int) -> Box:
+    x0, y0 = (max(0, floor(number)) for number in box[:2])
+    x1, y1 = min(width, ceil(box[2])), min(height, ceil(box[3]))
+    return Box(x0, y0, x1, y1)
+
+
+def area(box: Box) -> int:
+    """Its pixels; 0 if it is none."""
+    return max(0, box.x1 - box.x0) * max(0, box.y1 - box.y0)
+
+
+def seen(box: Box, pixels: Pixels) -> float:
+    """The share of a box in the image's central square, which is what generators are given."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    inside = Box(
+        max(box.x0, left),
+        max(box.y0, top),
+        min(box.x1, left + side),
+        min(box.y1, top + side),
+    )
+    return area(inside) / area(box)

@@ -1,0 +1,97 @@
+"""From a pool to the images that are drawn: in the order of the lot, those that can be used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from p2lbench.datasets.boxes import seen
+from p2lbench.datasets.photos import Photo, Pool, in_order
+from p2lbench.datasets.record import Skipped, text
+from p2lbench.errors import UserError
+from p2lbench.images import pixel_digest, read_image
+from p2lbench.masks.kinds import Box
+from p2lbench.weights import WeightsMissing
+from p2lbench.yamlfile import read_bytes
+
+MAX_FILE = 200_000_000
+IN_VIEW = 0.5  # of a box; of an object farther out, a generator would be given a part
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A photo that was drawn: its content, and its box if it has one."""
+
+    photo: Photo
+    split: str
+    content: bytes
+    box: Box | None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass
+class Choosing:
+    """Draws from a pool.
+
+    `count`, `tune`: how many test images of each group, and how many more for tuning. `skipped`
+    grows as photos that are drawn cannot be used; the next ones take their places.
+    """
+
+    pool: Pool
+    seed: int
+    count: int
+    tune: int
+    say: Say
+    skipped: list[Skipped] = field(default_factory=list)
+    _pixels: dict[str, str] = field(default_factory=dict)
+
+    def chosen(self) -> Iterator[Chosen]:
+        """Group by group, in the order of the draw.
+
+        Raises:
+            UserError: a group has too few photos that can be used.
+        """
+        wanted = self.count + self.tune
+        total = wanted * len(self.pool.groups)
+        for number, (group, photos) in enumerate(self.pool.groups.items()):
+            taken, reason = 0, ""
+            for photo in in_order(photos, self.seed):
+                if taken == wanted:
+                    break
+                self.say(f"{number * wanted + taken} of {total} images: {photo.file.name}")
+                split = "test" if taken < self.count else "tune"
+                try:
+                    yield self._usable(photo, split)
+                    taken += 1
+                except WeightsMissing:
+                    raise
+                except UserError as error:
+                    reason = error.message
+                    self.skipped.append(Skipped(file=text(photo.file), reason=text(reason)))
+            if taken < wanted:
+                raise _too_few(group, taken, wanted, len(photos), reason)
+
+    def _usable(self, photo: Photo, split: str) -> Chosen:
+        content, pixels = read_bytes(photo.file, MAX_FILE), read_image(photo.file)
+        digest = pixel_digest(pixels)
+        if digest in self._pixels:
+            raise UserError(f"the same pixels as {self._pixels[digest]}")
+        box = self.pool.find_box(photo, pixels)
+        if box is not None and (share := seen(box, pixels)) < IN_VIEW:
+            message = f"{share:.0%} of its box are in the image's central square: too few"
+            raise UserError(message)
+        self._pixels[digest] = photo.file.name
+        return Chosen(photo, split, content, box)
+
+
+def _too_few(group: str, taken: int, wanted: int, there: int, reason: str) -> UserError:
+    of_what = f"'{group}': " if group else ""
+    message = f"{of_what}{taken} of {wanted} images can be had from {there} files"
+    last = f"; the last that cannot be used: {reason}" if reason else ""
+    return UserError(f"{message}{last}. Ask for fewer images, or add photos")

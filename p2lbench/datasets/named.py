@@ -1,0 +1,41 @@
+"""`images: {prepared: NAME}` of a suite → the manifest of that name, checked to be what it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from p2lbench.datasets.place import NAME, folder
+from p2lbench.datasets.record import MANIFEST, read_record
+from p2lbench.errors import Place, UserError
+from p2lbench.yamlfile import display
+
+SOURCES = ("imagenet-pascal", "coco")
+
+
+def manifest_of(name: str, place: Place | None) -> Path:
+    """The manifest of prepared images.
+
+    Raises:
+        UserError: nothing of that name was prepared here, not to its end, or a file has changed.
+    """
+    if not NAME.fullmatch(name):
+        message = "expected the name of prepared images: letters, digits, '-', '_' and '.', got"
+        raise UserError(f"{message} '{name}'", place)
+    where = folder() / name
+    record = read_record(where)
+    if record is None or not record.complete:
+        what = "is not prepared here" if record is None else "is prepared only in part"
+        message = f"'{name}' {what} ({display(where)}): {command(name)}"
+        raise UserError(message, place)
+    if damaged := record.damaged(where):
+        message = f"'{name}': {display(where / damaged)}; p2lbench prepare {record.source} with the"
+        message += " options it was prepared with puts it right"
+        raise UserError(message, place)
+    return where / MANIFEST
+
+
+def command(name: str) -> str:
+    """What to type to get images of a name."""
+    source = next((source for source in SOURCES if name.startswith(source)), "folder")
+    named = "" if name == source else f" --name {name}"
+    return f"p2lbench prepare {source} --root DIR{named}"

@@ -1,0 +1,155 @@
+"""Draws images into a folder of p2lbench's: copies, a manifest, and a record with every hash."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from p2lbench.datasets.choosing import Choosing, Chosen, Say
+from p2lbench.datasets.photos import Pool
+from p2lbench.datasets.record import MANIFEST, RECORD, Prepared, has_hash, read_record, text
+from p2lbench.errors import UserError
+from p2lbench.weights.files import replacing
+from p2lbench.yamlfile import display
+
+IMAGES = "images"
+_LONGEST = 80
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to draw: `count` images of each group for the test, and `tune` more for tuning."""
+
+    seed: int
+    count: int
+    tune: int = 0
+
+
+def prepare(
+    asked: Prepared,
+    wanted: Wanted,
+    find_pool: Callable[[], Pool],
+    folder: Path,
+    say: Say,
+    fresh: bool = False,
+) -> Prepared:
+    """Draw, copy and record, or verify what is there; a half-finished folder is gone on with.
+
+    Args:
+        asked: the record with what decides the draw.
+        find_pool: looks through the user's folder; not called where all is there already.
+        fresh: delete what was prepared in the folder before, once there is something to draw from.
+
+    Raises:
+        UserError: the folder holds something else or was drawn otherwise, a group has too few
+            photos, or the folder cannot be written.
+    """
+    before = None if fresh else _before(asked, folder)
+    if before is not None and before.complete and before.damaged(folder) is None:
+        return before
+    choosing = Choosing(find_pool(), wanted.seed, wanted.count, wanted.tune, say)
+    try:
+        if fresh:
+            _remove(folder)
+        return _drawn(asked, before, choosing, folder)
+    except OSError as error:
+        raise UserError(f"{display(folder)} cannot be written: {error}") from error
+
+
+def _remove(folder: Path) -> None:
+    """Delete what was prepared in a folder, and nothing else."""
+    if folder.exists() and not (folder / RECORD).is_file() and any(folder.iterdir()):
+        raise UserError(f"{display(folder)} is not a folder of prepared images: delete it yourself")
+    if (folder / IMAGES).exists():
+        shutil.rmtree(folder / IMAGES)
+    for name in (MANIFEST, RECORD):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _before(asked: Prepared, folder: Path) -> Prepared | None:
+    before = read_record(folder)
+    if before is None and folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{display(folder)} is not empty, and not a folder of prepared images")
+    if before is not None and (found := before.differences(asked)):
+        message = f"{display(folder)} was drawn otherwise ({'; '.join(found)})"
+        raise UserError(f"{message}: draw it anew with --fresh, or choose another --name")
+    return before
+
+
+def _drawn(asked: Prepared, before: Prepared | None, choosing: Choosing, folder: Path) -> Prepared:
+    if before is None:
+        asked.write(folder)
+    known = {} if before is None else before.files
+    files: dict[str, str] = {}
+    classes: dict[str, int] = dict.fromkeys(choosing.pool.groups, 0)
+    rows = [("file", "class", "mask", "split")]
+    for chosen in choosing.chosen():
+        name = _name(chosen, {file.lower() for file in files})
+        _copy(chosen, folder / name, known.get(name))
+        files[name] = chosen.sha256
+        classes[chosen.photo.group] += chosen.split == "test"
+        rows.append((name, *_cells(chosen)))
+    files[MANIFEST] = _write_manifest(rows, folder)
+    record = asked.model_copy(
+        update={
+            "complete": True,
+            "files": files,
+            "classes": {text(group): number for group, number in classes.items()},
+            "tune_images": choosing.tune * len(classes),
+            "skipped": choosing.skipped,
+        }
+    )
+    record.write(folder)
+    return record
+
+
+def _copy(chosen: Chosen, target: Path, known: str | None) -> None:
+    if known not in (None, chosen.sha256):
+        message = f"{display(chosen.photo.file)} has changed since it was drawn"
+        raise UserError(f"{message}: bring the old file back, or draw anew with --fresh")
+    if target.is_symlink() or not has_hash(target, chosen.sha256):
+        with replacing(target) as out:
+            out.write(chosen.content)
+
+
+def _name(chosen: Chosen, taken: set[str]) -> str:
+    """Where the copy goes: the group, which figures by class tell from an image's name, and the
+    file's own name, in letters that any file system and table takes."""
+    photo = chosen.photo
+    stem, group = _plain(photo.file.stem), _plain(photo.group) if photo.group else ""
+    name = f"{group}-{stem}" if group else stem
+    odd = f"{name}-{hashlib.sha256(os.fsencode(photo.key)).hexdigest()[:8]}"
+    for each in (name, odd):
+        if not any(file.startswith(f"{IMAGES}/{each}.".lower()) for file in taken):
+            return f"{IMAGES}/{each}{photo.file.suffix}"
+    raise UserError(f"{display(photo.file)} cannot be told from another file by its name")
+
+
+def _plain(text: str) -> str:
+    plain = _ODD.sub("_", text).strip("._-")
+    if plain == text and len(plain) <= _LONGEST:
+        return plain
+    return f"{plain[:_LONGEST]}-{hashlib.sha256(os.fsencode(text)).hexdigest()[:8]}".lstrip("-")
+
+
+def _cells(chosen: Chosen) -> tuple[str, str, str]:
+    box, given = chosen.box, chosen.photo.class_name
+    mask = "" if box is None else f"{box.x0} {box.y0} {box.x1} {box.y1}"
+    return "" if given is None else str(given), mask, chosen.split
+
+
+def _write_manifest(rows: list[tuple[str, str, str, str]], folder: Path) -> str:
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    content = table.getvalue().encode()
+    with replacing(folder / MANIFEST) as out:
+        out.write(content)
+    return hashlib.sha256(content).hexdigest()
