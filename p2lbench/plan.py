@@ -162,15 +162,21 @@ class Plan:
     def __len__(self) -> int:
         return self._count
 
+    def count(self, planned: Planned) -> int:
+        """How many cells a method has; another one that resolves to the same has the same."""
+        return self._images[planned.view] * self.suite.repeats
+
+    @cached_property
+    def _images(self) -> dict[View, int]:
+        # By what a method sees of an image: there are few such views, and many methods.
+        return {
+            view: len({canonical(self._content(view, image)) for image in self.suite.images})
+            for view in {planned.view for planned in self.planned}
+        }
+
     @cached_property
     def _count(self) -> int:
-        # By what a method sees of an image: there are few such views, and many methods.
-        views = {planned.key: planned.view for planned in self.planned}
-        images = {
-            view: len({canonical(self._content(view, image)) for image in self.suite.images})
-            for view in set(views.values())
-        }
-        return sum(images[view] for view in views.values()) * self.suite.repeats
+        return sum(map(self.count, {planned.key: planned for planned in self.planned}.values()))
 
     def _entries(self) -> Iterator[tuple[Planned, Image, int, str]]:
         groups: dict[str, list[Planned]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from p2lbench.errors import Skip
 from p2lbench.images import fit
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from p2lbench.diagnostics import Truth
     from p2lbench.generators.base import Generator
+    from p2lbench.optimizers.basin import Basin
     from p2lbench.transforms.base import Transform
 
 Progress = Callable[[int, float], None]
@@ -92,6 +93,22 @@ def _project(
     optimizer = None if task.latents else _optimizer(task.cell, models)
     if started is not None:
         started()
+    setting, root = opened(task, models, progress)
+    if optimizer is None:
+        return rescored(task, setting, root, models)
+    root.ledger.init_forwards = setting.init_forwards
+    problem = whole(setting, root)
+    root.begin()
+    points = _search(problem, optimizer, task.cell, models)
+    synchronise(models.device)
+    root.ledger.seconds = root.elapsed
+    # An optimizer may have swallowed what the problem raised.
+    root.check_time()
+    return recorded(task, setting, root, points, models)
+
+
+def opened(task: Task, models: Models, progress: Progress | None = None) -> tuple[Setting, Root]:
+    """All that a cell is searched with: its models are warm, and nothing is counted yet."""
     setting = prepare(task, models)
     _warm_up(setting, task.cell, models)
     root = Root(
@@ -105,17 +122,12 @@ def _project(
         task.timeout,
         progress,
     )
-    if optimizer is None:
-        return rescored(task, setting, root, models)
-    root.ledger.init_forwards = setting.init_forwards
-    problem = Problem(root, setting.space, range(setting.space.d), root.start)
-    root.begin()
-    points = _search(problem, optimizer, task.cell, models)
-    synchronise(models.device)
-    root.ledger.seconds = root.elapsed
-    # An optimizer may have swallowed what the problem raised.
-    root.check_time()
-    return recorded(task, setting, root, points, models)
+    return setting, root
+
+
+def whole(setting: Setting, root: Root) -> Problem:
+    """The problem over all of a cell's variables."""
+    return Problem(root, setting.space, range(setting.space.d), root.start)
 
 
 def _load_models(cell: Cell, models: Models) -> None:
@@ -246,18 +258,23 @@ def _search(problem: Problem, optimizer: Optimizer, cell: Cell, models: Models) 
     return problem.run(optimizer, start=start, roles=roles).points
 
 
-def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
+def search_of(search: Search, build: Callable[[Spec], Any]) -> Basin:
+    """The optimizer that searches a transform."""
     from p2lbench.optimizers.basin import Basin
 
-    stage = Basin(
-        models.fresh(search.outer),
-        models.fresh(search.inner),
+    return Basin(
+        build(search.outer),
+        build(search.inner),
         search.outer_steps,
         search.inner_steps,
         final_steps=0,
         redraw="ema" if search.redraw == "ema" else "none",
         final="mean",
     )
+
+
+def _find_transform(problem: Problem, search: Search, models: Models) -> Tensor:
+    stage = search_of(search, models.fresh)
     roles: dict[str, Role] = {
         name: "gradient" for name, role in problem.space.roles.items() if role == "both"
     }

@@ -206,7 +206,7 @@ def _keep_plan(
     names = {row.image for row in rows}
     images = [image for image in plan.suite.images if image.name in names]
     for image in images:
-        store.put_image(image, *_read(image))
+        store.put_image(image, *decoded(image))
     store.set_images(images)
     kept = (pair for pair in plan.identities() if pair[0] in methods or pair[0] in cells)
     store.set_plan([*rows, *more.rows], chain(kept, more.identities()))
@@ -224,8 +224,12 @@ def _tasks(cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store) -> It
         yield Task(cell, image.pixels, image.mask, metrics, suite.timeout, latents)
 
 
-def _read(image: Image) -> tuple[Pixels, Share | None]:
-    """Pixels and mask, which must be those that the plan was made of."""
+def decoded(image: Image) -> tuple[Pixels, Share | None]:
+    """Pixels and mask of a planned image.
+
+    Raises:
+        UserError: they are not those that the plan was made of.
+    """
     pixels = read_image(image.file)
     mask = None if image.mask is None else read_mask(image.mask, image.file, pixels)
     digests = pixel_digest(pixels), None if mask is None else pixel_digest(mask)

@@ -1,13 +1,16 @@
-"""For all tests: one torch thread per process, as they run side by side, and a folder to be."""
+"""For all tests: one torch thread per process, as they run side by side, no calibrations, and a
+folder to be."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
 torch.set_num_threads(1)
+os.environ["P2LBENCH_ESTIMATE"] = "off"
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from p2lbench.cli import (
     samples,
     targets,
     tune,
+    validate,
     verify,
     weights,
 )
@@ -45,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("run")(run.run)
-app.command("validate")(run.validate)
+app.command("validate")(validate.validate)
 app.command("tune")(tune.tune)
 app.command("samples")(samples.samples)
 app.command("targets")(targets.targets)

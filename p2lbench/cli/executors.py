@@ -104,12 +104,17 @@ def chosen_executor(where: Where, planned: Plan, registry: Registry) -> Executor
         if limit:
             raise UserError("--memory-limit is of worker processes; --executor inline has none")
         return Inline(device, suite.plugin_files)
-    count = min(where.workers or max(1, cores() // suite.threads), max(1, len(planned)))
+    count = default_workers(planned, where.workers)
     limit = limit or memory.share(count)
     if where.executor is ExecutorName.processes:
         return Processes(device, count, suite.plugin_files, memory=limit)
     distributed()
     return Dask(device, registry, suite.plugin_files, workers=count, memory=limit)
+
+
+def default_workers(planned: Plan, asked: int | None = None) -> int:
+    """How many worker processes a plan gets: as cores allow, and no more than it has cells."""
+    return min(asked or max(1, cores() // planned.suite.threads), max(1, len(planned)))
 
 
 def _check_scheduler(where: Where, scheduler: str) -> None:

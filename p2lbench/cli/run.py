@@ -1,14 +1,13 @@
-"""`p2lbench run` and `p2lbench validate`."""
+"""`p2lbench run`."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from p2lbench.leaderboard import Leaderboard
     from p2lbench.plan import Plan
     from p2lbench.plugins import Plugins
-    from p2lbench.reference.match import Reference
     from p2lbench.runner import Outcome
     from p2lbench.suite import Suite
 
@@ -169,66 +167,3 @@ def relative(path: Path) -> str:
     """A path as a user would write it here."""
     cwd = Path.cwd()
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
-
-
-def validate(
-    suite: SUITE, plugin: PLUGIN = None, overrides: SET = None, as_json: JSON = False
-) -> None:
-    """Check a suite without running it, and say what it would run."""
-    from p2lbench.plan import plan
-    from p2lbench.reference.match import match
-    from p2lbench.suite import load
-
-    with logs_only():
-        checked, plugins = load(suite, plugin or (), overrides or ())
-        planned = plan(checked, plugins)
-        stored = match(planned, plugins.registry)
-    document = summary(planned, stored)
-    if as_json:
-        emit(document)
-        return
-    console = out()
-    console.print(Text(f"{checked.name}: valid", style="green"))
-    for key in ("images", "methods", "repeats", "candidates", "cells"):
-        console.print(Text(f"  {key:<11}{document[key]}"))
-    if checked.tune_images:
-        console.print(Text(f"  {left_out(checked)}"), soft_wrap=True)
-    for method in document["rows"]:
-        console.print(Text(f"  · {' | '.join(method)}"))
-    for line in [] if stored is None else _of_reference(stored):
-        console.print(Text(f"  {line}"), soft_wrap=True)
-
-
-def _of_reference(stored: Reference) -> Iterator[str]:
-    """Its rows that stand beside the suite's, and why others do not."""
-    from p2lbench.report.text import count
-
-    many = f"{count(len(stored.rows), 'row')} of {len(stored.rows) + len(stored.left_out)}"
-    yield f"reference  {many} of '{stored.suite}' (SHA-256 {stored.sha256[:12]})"
-    for row in stored.rows:
-        own = " (the same cells as here: not run)" if row.own else ""
-        yield "; ".join((f"‡ {' | '.join(row.labels)}{own}", *row.told.differs))
-    yield from stored.left_out
-
-
-def summary(planned: Plan, stored: Reference | None) -> dict[str, Any]:
-    """What a plan comes to, and its reference, as JSON."""
-    suite = planned.suite
-    passes, seconds = suite.budget.passes, suite.budget.seconds
-    return {
-        "suite": suite.name,
-        "file": str(suite.file),
-        "images": len(suite.images),
-        "tune_images": len(suite.tune_images),
-        "methods": len(planned.methods),
-        "repeats": suite.repeats,
-        "candidates": suite.candidates,
-        "cells": len(planned),
-        "budget": {
-            "passes": None if passes == inf else passes,
-            "seconds": None if seconds == inf else seconds,
-            "protocol": suite.protocol,
-        },
-        "rows": [list(method.row) for method in planned.methods],
-        "reference": None if stored is None else stored.to_json(),
-    }

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Chain(Optimizer):
-    """Runs stages in order; a later one's search starts from the mean of what it was handed."""
+    """Runs stages in order; a later one's search starts from the mean of what it was handed.
+
+    `fitted`: each is scaled to its part of the budget when its turn comes.
+    """
 
     source = "a composition: see its stages"
     cost = "its stages'"
@@ -30,7 +33,7 @@ class Chain(Optimizer):
             raise ValueError("stages: expected at least one optimizer, got none")
         self.stages = stages
         self.coupled = any(stage.coupled for stage in stages)
-        self._fitted = False
+        self.fitted = False
 
     def check(self, variables: Collection[str]) -> None:
         for stage in self.stages:
@@ -56,16 +59,16 @@ class Chain(Optimizer):
 
     def fit(self, problem: Problem) -> Chain:
         """Each stage is fitted when its turn comes, so that what one leaves goes to the next."""
-        fitted = copy.copy(self)
-        fitted._fitted = problem.remaining.passes < inf
-        return fitted
+        scaled = copy.copy(self)
+        scaled.fitted = problem.remaining.passes < inf
+        return scaled
 
     def _turn(
         self, stage: Optimizer, costs: list[int | None], problem: Problem
     ) -> tuple[Optimizer, float]:
         """The stage as it runs now, and the passes it may spend."""
         left = problem.remaining.passes
-        if not self._fitted:
+        if not self.fitted:
             return stage, share(left, costs)
         passes = left * proportions(costs)[0] // 1
         return stage.fit(problem.stage(stage.moves, passes=passes)), passes

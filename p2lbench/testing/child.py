@@ -5,15 +5,14 @@ The first line says what to check, and is answered by what that is; each further
 
 from __future__ import annotations
 
-import json
 import os
-import queue
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from p2lbench.childprocess import ends
 from p2lbench.errors import UserError
 from p2lbench.testing import Check, NotApplicable, Violation, checks
 from p2lbench.testing.targets import Target, find
@@ -21,45 +20,21 @@ from p2lbench.testing.targets import Target, find
 
 def main() -> None:
     """Serve until standard input ends."""
-    requests, answers = _pipes()
-    lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(requests, lines), daemon=True).start()
-    asked = json.loads(lines.get())
+    following, answer = ends()
+    asked = following()
     try:
         files = [Path(file) for file in asked["files"]]
         targets = find(asked["written"], asked["kind"], files, asked["settings"])
     except UserError as error:
-        _answer(answers, {"error": str(error)})
+        answer({"error": str(error)})
         return
     tables = [{check.id: check for check in checks(target.kind)} for target in targets]
     described = [_described(t, table) for t, table in zip(targets, tables, strict=True)]
-    _answer(answers, {"plugins": described})
+    answer({"plugins": described})
     while True:
-        request = json.loads(lines.get())
+        request = following()
         number = request["plugin"]
-        _answer(answers, _outcome(targets[number], tables[number][request["check"]]))
-
-
-def _pipes() -> tuple[Any, Any]:
-    """Files of our own: plugins may print, and read what they like from nothing."""
-    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)
-    return requests, answers
-
-
-def _listen(requests: Any, lines: queue.Queue[str]) -> None:
-    for line in requests:
-        lines.put(line)
-    # The parent is gone, or has heard enough. Threads that a plugin left would block an exit.
-    os._exit(0)
-
-
-def _answer(answers: Any, document: dict[str, Any]) -> None:
-    answers.write(json.dumps(document) + "\n")
-    answers.flush()
+        answer(_outcome(targets[number], tables[number][request["check"]]))
 
 
 def _described(target: Target, table: dict[str, Check]) -> dict[str, Any]:

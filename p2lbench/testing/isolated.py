@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from p2lbench.childprocess import Child, Gone, Late
 from p2lbench.errors import PluginError, UserError
 
 LOAD_SECONDS = 300.0  # for importing torch and the plugin
@@ -65,7 +58,7 @@ class Examination:
             "settings": list(settings),
         }
         self._timeout = timeout
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     def __enter__(self) -> Examination:
         return self
@@ -107,11 +100,11 @@ class Examination:
         assert self._child is not None
         try:
             got = self._child.ask({"plugin": number, "check": name}, self._timeout)
-        except _Late:
+        except Late:
             self._end()
             reason = f"it did not end within {self._timeout:g} s, and was killed"
             return Outcome(name, title, "failed", reason, self._timeout)
-        except _Gone as gone:
+        except Gone as gone:
             self._end()
             return Outcome(name, title, "failed", f"the process died ({gone})", 0.0)
         if got["haunted"]:
@@ -121,13 +114,13 @@ class Examination:
     def _started(self) -> dict[str, Any]:
         """Start a child; what it found."""
         self._end()
-        self._child = _Child()
+        self._child = Child("p2lbench.testing.child")
         try:
             got = self._child.ask(self._request, LOAD_SECONDS)
-        except _Late as late:
+        except Late as late:
             message = f"the plugin did not load within {LOAD_SECONDS:g} s"
             raise PluginError(message) from late
-        except _Gone as gone:
+        except Gone as gone:
             raise PluginError(f"the process died while the plugin was loaded ({gone})") from gone
         if "error" in got:
             raise UserError(got["error"])
@@ -137,64 +130,3 @@ class Examination:
         if self._child is not None:
             self._child.kill()
             self._child = None
-
-
-class _Late(Exception):
-    """No answer in time."""
-
-
-class _Gone(Exception):
-    """The process ended; the message says how."""
-
-
-class _Child:
-    """The parent's end of one child, in a process group of its own: Ctrl-C is not its business."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "p2lbench.testing.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            start_new_session=True,
-        )
-        self._answers: queue.Queue[str | None] = queue.Queue()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        # A child that died in between is found by what it does not answer.
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        try:
-            answer = self._answers.get(timeout=seconds)
-        except queue.Empty as empty:
-            raise _Late from empty
-        if answer is None:
-            raise _Gone(self._cause())
-        found: dict[str, Any] = json.loads(answer)
-        return found
-
-    def kill(self) -> None:
-        # The group, since a plugin may have started processes of its own.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-        self._process.wait()
-        self._listener.join(1)
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for line in lines:
-                self._answers.put(line)
-        self._answers.put(None)
-
-    def _cause(self) -> str:
-        code = self._process.wait()
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
