@@ -11,6 +11,7 @@ from p2lbench import weights
 from p2lbench.audit.code import lacking
 from p2lbench.choosing import candidate_of, chosen
 from p2lbench.errors import StoreError, UserError
+from p2lbench.finetuning.stored import applied, find
 from p2lbench.identity import decided_by
 from p2lbench.models import Models
 from p2lbench.objective import HELD, PHI, inverted
@@ -117,6 +118,7 @@ def load(
     image: str | None = None,
     repeat: int | None = None,
     candidate: int | None = None,
+    finetuned: str | None = None,
     device: str = "cpu",
 ) -> Projection:
     """Read a projection from its results folder, and build what made it.
@@ -124,16 +126,26 @@ def load(
     Args:
         row, image, repeat: which cell (`choosing.chosen`); needless where there is but one.
         candidate: its number; the selected one, of the lowest objective, if None.
+        finetuned: the name of a fine-tuned generator of this folder (`finetuning.stored.find`),
+            whose cell and candidate it then is; with its weights and its point.
         device: as torch names it.
 
     Raises:
-        UserError: no such cell or candidate; a plugin or weights are not here.
+        UserError: no such cell, candidate or fine-tuned generator; a plugin or weights are not
+            here.
         StoreError: the folder cannot be read, or its files are not what the run stored; the
             weights or files here are not those of the run.
     """
     with Store.open_read(folder) as store:
-        cell = chosen(store, row, image, repeat)
-        return of_cell(store, registry, cell, candidate, device)
+        if finetuned is None:
+            cell = chosen(store, row, image, repeat)
+            return of_cell(store, registry, cell, candidate, device)
+        told = find(store.folder, finetuned)
+        for cell in store.plan():
+            if cell.cell == told.cell:
+                found = of_cell(store, registry, cell, told.candidate, device)
+                return replace(found, point=applied(told, found.setting))
+        raise StoreError(f"{told.folder}: its cell is not planned in this folder any more")
 
 
 def of_cell(
