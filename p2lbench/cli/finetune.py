@@ -9,12 +9,12 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, log, logs_only, out
+from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, log, logs_only, out, relative
 from p2lbench.cli.executors import DEVICE, chosen_device
-from p2lbench.cli.run import relative
 
 if TYPE_CHECKING:
-    from p2lbench.finetuning.descent import FineTuned, Options
+    from p2lbench.finetuning.descent import FineTuned
+    from p2lbench.finetuning.options import Options
     from p2lbench.projection import Projection
 
 ROW = Annotated[
@@ -52,7 +52,8 @@ def finetune(
     as_json: JSON = False,
 ) -> None:
     """Fine-tune a generator to one projection of a results folder (paper, section 3.5)."""
-    from p2lbench.finetuning.descent import Options, descend
+    from p2lbench.finetuning.descent import descend
+    from p2lbench.finetuning.options import Options
     from p2lbench.finetuning.stored import place
     from p2lbench.finetuning.writing import write
     from p2lbench.plugins import load as load_plugins

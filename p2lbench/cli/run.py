@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out
+from p2lbench.cli import tradeoff
+from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out, relative
 from p2lbench.cli.executors import (
     DEVICE,
     EXECUTOR,
@@ -77,11 +78,15 @@ def run(
             log().print(Text(left_out(checked)), soft_wrap=True)
         outcome = followed(planned, plugins, chosen, results, limit=limit, fresh=fresh)
         board, pictures = draw(outcome.folder, as_json)
+        traded = tradeoff.followed(checked, outcome.folder, planned.device, fresh)
     if as_json:
-        emit(outcome.to_json())
+        emit({**outcome.to_json(), **tradeoff.summary(traded)})
     else:
         _show(outcome, board, pictures)
-    raise typer.Exit(0 if outcome.clean else 1)
+        if traded is not None:
+            tradeoff.shown(traded, outcome.folder)
+    well = outcome.clean and not (traded and traded.failed)
+    raise typer.Exit(0 if well else 1)
 
 
 def left_out(suite: Suite) -> str:
@@ -163,12 +168,6 @@ def _show(outcome: Outcome, board: Leaderboard, pictures: dict[str, Path]) -> No
     console.print()
     for name, path in rows:
         console.print(Text.assemble((f"{name:<11}", "bold"), relative(path)), soft_wrap=True)
-
-
-def relative(path: Path) -> str:
-    """A path as a user would write it here."""
-    cwd = Path.cwd()
-    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
 
 def validate(

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from p2lbench.errors import UserError, did_you_mean
+from p2lbench.finetuning.options import WHOLE, Options
 from p2lbench.objective import HELD, PHI
 from p2lbench.projection import Projection
 
@@ -17,40 +18,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Weights = Mapping[str, "Tensor"]
-WHOLE = "loss"  # what `stop_on` calls the whole loss
 Follow = Callable[[int, float, float], None]  # step, loss, distance of the weights
-
-
-@dataclass(frozen=True)
-class Options:
-    """`weight`: lambda of eq. 6. `lr`: Adam's. It ends as soon as what `stop_on` names, the whole
-    loss or one of its terms without its factor, is below `stop`; after `steps` in any case."""
-
-    weight: float = 1000.0
-    lr: float = 1e-4
-    stop: float = 0.1
-    stop_on: str = WHOLE
-    steps: int = 1000
-
-    def __post_init__(self) -> None:
-        """Raises: UserError."""
-        for name in ("weight", "stop"):
-            if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise UserError(f"--{name}: expected a number from 0 on, got {getattr(self, name)}")
-        if not (isfinite(self.lr) and self.lr > 0):
-            raise UserError(f"--lr: expected a number above 0, got {self.lr}")
-        if self.steps < 0:
-            raise UserError(f"--steps: expected 0 or more, got {self.steps}")
 
 
 @dataclass(frozen=True)
 class FineTuned:
     """What fine-tuning came to.
 
-    `projection`: the point where it ended; its generator has the new weights. `before (1, 3, H, W)`:
-    the image it began with, original frame. `losses`, `distances`: before each step and at the end,
-    of the whole loss and of ‖theta − theta0‖₂. `terms`: name → values of the loss's terms at the
-    begin and the end, without their factors. `base`: theta0. `reached`: whether `stop` was.
+    `projection`: the point where it ended; its generator has the new weights. `before` (1, 3, H,
+    W): the image it began with, original frame. `losses`, `distances`: before each step and at the
+    end, of the whole loss and of ‖theta − theta0‖₂. `terms`: name → values of the loss's terms at
+    the begin and the end, without their factors. `base`: theta0. `reached`: whether `stop` was.
     """
 
     projection: Projection
@@ -150,10 +128,12 @@ class Descent:
 
     def evaluated(self, point: Tensor) -> Tensor:
         """The reconstruction loss at a point (1, d), a number, kept in the lists as well."""
+        import torch
+
         objective = self.projection.setting.objective
         terms = objective.terms_of_original(point)
-        factors = [factor for _, factor in objective.terms]
-        loss = sum(factor * term for factor, term in zip(factors, terms, strict=True)).sum()
+        weighted = [k * term for (_, k), term in zip(objective.terms, terms, strict=True)]
+        loss = torch.stack(weighted).sum()
         self.losses.append(float(loss.detach()))
         self.values.append([float(term.detach()) for term in terms])
         self.distances.append(distance(self.weights, self.base))
