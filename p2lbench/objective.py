@@ -93,6 +93,17 @@ class CellObjective:
             images = inverted(self.transform, images, self.phi(x))
         return self._total(images, self._prepared)
 
+    def terms_of_original(self, x: Tensor) -> list[Tensor]:
+        """The (n,) of each loss in the target's own frame, unweighted; differentiable by phi, too.
+
+        `original` is their weighted sum.
+        """
+        images = self._images(x)
+        if self.transform is not None:
+            images = inverted(self.transform, images, self.phi(x))
+        pairs = zip(self.terms, self._prepared, strict=True)
+        return [evaluated(loss, images, given) for (loss, _), given in pairs]
+
     def aligned(self, x: Tensor) -> Tensor:
         """(n,) training losses in the generator's frame; differentiable.
 
@@ -112,9 +123,6 @@ class CellObjective:
             return self._total(self._images(rows), given).masked_fill(gone, inf)
 
         return self._in_parts(losses, x)
-
-    def _compared(self, x: Tensor) -> Tensor:
-        return self._total(self._images(x), self._prepared)
 
     def warm_up(self, x: Tensor) -> int:
         """One gradient at x (1, D) that leaves nothing behind, in the ledger neither; the bytes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,12 @@ from p2lbench.record import Record, Rescored, Status
 from p2lbench.root import Root
 from p2lbench.sample import made_by
 from p2lbench.scoring import Values, finite, score
+from p2lbench.storedpoints import SEEN, points_of, tensors_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from p2lbench.project import Setting
-
-SEEN = "best_seen."
 
 
 def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: Models) -> Record:
@@ -68,10 +66,10 @@ def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Rescor
     """
     import torch
 
-    stored = _loaded(task.latents)
-    points = _points(stored, "", setting, len(root.start))
+    stored, space, n = tensors_of(task.latents), setting.space, len(root.start)
+    points = points_of(stored, space, n)
     seen = [name for name in stored if name.startswith(SEEN)]
-    best = _points(stored, SEEN, setting, len(root.start)) if seen else None
+    best = points_of(stored, space, n, SEEN) if seen else None
     objective, images = _outcome(setting, points)
     scores = score(setting.objective, points, task.metrics, models)
     diagnostics, undiagnosed = _diagnosed(task, setting, root, points, models)
@@ -91,37 +89,6 @@ def rescored(task: Task, setting: Setting, root: Root, models: Models) -> Rescor
         images=strip(images),
         best_seen=dict(zip(("original", "aligned"), found, strict=False)),
     )
-
-
-def _loaded(latents: bytes) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        return load(latents)
-    except SafetensorError as error:
-        raise ValueError(f"the stored points are no safetensors ({error})") from error
-
-
-def _points(stored: Mapping[str, Tensor], prefix: str, setting: Setting, n: int) -> Tensor:
-    """The stored (n, D), if they are points of this space."""
-    import torch
-
-    space, parts = setting.space, {}
-    for variable in space.variables:
-        tensor = stored.get(prefix + variable.name)
-        shape = (n, *variable.shape)
-        if tensor is None or tuple(tensor.shape) != shape or tensor.dtype != torch.float32:
-            found = "nothing" if tensor is None else f"{tensor.dtype} {tuple(tensor.shape)}"
-            name = prefix + variable.name
-            raise ValueError(
-                f"stored points: expected torch.float32 {shape} of {name}, got {found}"
-            )
-        parts[variable.name] = tensor
-    points = space.join(parts).to(space.device)
-    if bool(((points < space.low) | (points > space.high)).any()):
-        raise ValueError(f"stored points: {prefix or 'returned '}points are out of their bounds")
-    return points
 
 
 def _outcome(setting: Setting, points: Tensor) -> tuple[Tensor, Tensor]:

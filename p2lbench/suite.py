@@ -13,6 +13,7 @@ from p2lbench import plugins as plugins_module
 from p2lbench.budget import Budget
 from p2lbench.checks import Problems
 from p2lbench.errors import Place, PluginError, SuiteErrors, UserError
+from p2lbench.finetuning.wanted import Wanted, wanted
 from p2lbench.options import UnknownName
 from p2lbench.plan import Image
 from p2lbench.plugins import Plugins
@@ -73,6 +74,7 @@ class Suite:
     tuned_on: str | None
     baseline: str | None
     experiment: str | None
+    finetune: Wanted | None
     reference: Path | None
     targets: Frozen | None
     exclude: tuple[Mapping[str, str], ...]
@@ -138,6 +140,7 @@ def load(
         tuned_on=written.tuned_on,
         baseline=written.baseline,
         experiment=written.experiment,
+        finetune=None if written.finetune is None else wanted(written.finetune),
         targets=None,
         exclude=tuple(written.exclude),
         **parts,

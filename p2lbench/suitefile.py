@@ -28,6 +28,8 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Threads = Annotated[int, Field(ge=1, le=1024)]
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Steps = Annotated[int, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Entries = Annotated[list[Any], Field(min_length=1)]
 
@@ -42,6 +44,30 @@ class WrittenBudget(BaseModel):
 class WrittenStep(BaseModel):
     model_config = STRICT
     relative: Positive
+
+
+class WrittenEdits(BaseModel):
+    model_config = STRICT
+    classifiers: Annotated[list[str], Field(min_length=1)]
+    classes: Annotated[list[str | int], Field(min_length=1)] | None = None
+
+
+class WrittenEqual(BaseModel):
+    model_config = STRICT
+    stop: Positive
+    weight: NotNegative = 0.0
+    steps: Steps = 1000
+
+
+class WrittenFinetune(BaseModel):
+    model_config = STRICT
+    weights: Annotated[list[NotNegative], Field(min_length=1)]
+    stop: NotNegative = 0.1
+    stop_on: str = "loss"
+    steps: Steps = 1000
+    lr: Positive = 1e-4
+    edits: WrittenEdits
+    equal: WrittenEqual | None = None
 
 
 class Written(BaseModel):
@@ -71,6 +97,7 @@ class Written(BaseModel):
     tuned_on: str | None = None
     baseline: str | None = None
     experiment: str | None = None
+    finetune: WrittenFinetune | None = None
     reference: str | None = None
     targets: str | None = None
     exclude: list[dict[str, str]] = []
@@ -98,6 +125,7 @@ def validated(document: Document, problems: Problems) -> tuple[Written, set[str]
     _check_name(written, bad, document, problems)
     _check_budget(written, document, problems)
     _check_experiment(written, document, problems)
+    _check_finetune(written, document, problems)
     return written, bad
 
 
@@ -119,6 +147,18 @@ def _check_experiment(written: Written, document: Document, problems: Problems) 
         message = f"unknown experiment {got(name)}.{did_you_mean(name, EXPERIMENTS)}"
         message += f" Expected one of {', '.join(EXPERIMENTS)}"
         problems.add(UserError(message, document.place("experiment")))
+
+
+def _check_finetune(written: Written, document: Document, problems: Problems) -> None:
+    from p2lbench.inits.classes import CLASSIFIERS
+
+    named = [] if written.finetune is None else written.finetune.edits.classifiers
+    for i, name in enumerate(named):
+        if name not in CLASSIFIERS:
+            message = f"unknown classifier {got(name)}.{did_you_mean(name, CLASSIFIERS)}"
+            message += f" Expected one of {', '.join(CLASSIFIERS)}"
+            place = document.place("finetune", "edits", "classifiers", i)
+            problems.add(UserError(message, place))
 
 
 def find(suite: str | Path) -> Path:

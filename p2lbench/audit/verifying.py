@@ -23,9 +23,9 @@ from p2lbench.runner import Follower
 from p2lbench.spec import Method, Spec
 from p2lbench.store import Store
 from p2lbench.storedimage import StoredImage, mask_file, pixel_file
+from p2lbench.storedpoints import check_sizes, refuse_large
 
 TOLERANCE = 1e-3
-MAX_FILE = 1 << 28  # bytes of a cell's or a target's file: more is not read
 _READING = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
@@ -114,7 +114,7 @@ class _Audit:
                 files.append(mask_file(self.store.folder, image.mask_digest))
             try:
                 for file in files:
-                    _refuse_large(file)
+                    refuse_large(file)
                 image.pixels, image.mask  # noqa: B018 (reading them checks them)
             except (StoreError, *_READING) as error:
                 self.findings.differ(Where(image=name), "target", str(error), image.digest)
@@ -195,10 +195,10 @@ class _Audit:
         metrics = tuple(self.metrics.items())
         for row in rows:
             try:
-                _refuse_large(self.store.path("latents", row.cell))
-                _refuse_large(self.store.path("images", row.cell))
+                refuse_large(self.store.path("latents", row.cell))
+                refuse_large(self.store.path("images", row.cell))
                 given = task(self.store, row, self.images[row.image], metrics, self.device)
-                _check_sizes(given)
+                check_sizes(given)
             except (StoreError, *_READING) as error:
                 self.findings.differ(Where.of(row), "points", str(error), None)
                 continue
@@ -240,25 +240,3 @@ class _Audit:
             "missing": sum(r.cell not in status for r in rows),
             "not_drawn": len(todo - drawn),
         }
-
-
-def _refuse_large(path: Any) -> None:
-    """Raises: StoreError if a file is larger than any that a run leaves."""
-    if path.exists() and path.stat().st_size > MAX_FILE:
-        raise StoreError(f"{path}: {path.stat().st_size:,} bytes; not read beyond {MAX_FILE:,}")
-
-
-def _check_sizes(given: Task) -> None:
-    """Numbers that would fill the memory before the points are looked at. Raises: ValueError."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        stored = load(given.latents)
-    except SafetensorError as error:
-        raise ValueError(f"the points are no safetensors ({error})") from error
-    cell = given.cell
-    rows = {len(array) if array.ndim else 0 for array in stored.values()}
-    if rows != {cell.candidates} or not 1 <= cell.threads <= 1024:
-        message = f"points of {sorted(rows)} candidates and {cell.threads} threads"
-        raise ValueError(f"{message}; expected {cell.candidates} candidates")

@@ -15,6 +15,7 @@ from p2lbench.cli import (
     doctor,
     export,
     figures,
+    finetune,
     import_,
     lists,
     merge,
@@ -50,6 +51,7 @@ app.command("validate")(validate.validate)
 app.command("tune")(tune.tune)
 app.command("samples")(samples.samples)
 app.command("targets")(targets.targets)
+app.command("finetune")(finetune.finetune)
 app.command("leaderboard")(results.leaderboard)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)

@@ -118,3 +118,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], title: s
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
     return made
+
+
+def relative(path: Path) -> str:
+    """A path as a user would write it here."""
+    cwd = Path.cwd()
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, emit, out
-from p2lbench.cli.run import RESULTS, relative
+from p2lbench.cli.common import JSON, emit, out, relative
+from p2lbench.cli.run import RESULTS
 from p2lbench.cli.waiting import waiting
 
 

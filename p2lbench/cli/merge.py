@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, emit, out, show, table
-from p2lbench.cli.run import RESULTS, draw, relative
+from p2lbench.cli.common import JSON, emit, out, relative, show, table
+from p2lbench.cli.run import RESULTS, draw
 from p2lbench.cli.waiting import waiting
 from p2lbench.errors import UserError
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out
+from p2lbench.cli import tradeoff
+from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out, relative
 from p2lbench.cli.executors import (
     DEVICE,
     EXECUTOR,
@@ -75,11 +76,15 @@ def run(
             log().print(Text(left_out(checked)), soft_wrap=True)
         outcome = followed(planned, plugins, chosen, results, limit=limit, fresh=fresh)
         board, pictures = draw(outcome.folder, as_json)
+        traded = tradeoff.followed(checked, outcome.folder, planned.device, fresh)
     if as_json:
-        emit(outcome.to_json())
+        emit({**outcome.to_json(), **tradeoff.summary(traded)})
     else:
         _show(outcome, board, pictures)
-    raise typer.Exit(0 if outcome.clean else 1)
+        if traded is not None:
+            tradeoff.shown(traded, outcome.folder)
+    well = outcome.clean and not (traded and traded.failed)
+    raise typer.Exit(0 if well else 1)
 
 
 def left_out(suite: Suite) -> str:

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out
+from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out, relative
 from p2lbench.cli.executors import DEVICE, chosen_device
-from p2lbench.cli.run import relative
 from p2lbench.errors import UserError
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out, show
+from p2lbench.cli.common import JSON, PLUGIN, emit, log, logs_only, out, relative, show
 from p2lbench.cli.executors import (
     DEVICE,
     EXECUTOR,
@@ -23,7 +23,7 @@ from p2lbench.cli.executors import (
     chosen_device,
     chosen_executor,
 )
-from p2lbench.cli.run import RESULTS, SET, SUITE, followed, relative
+from p2lbench.cli.run import RESULTS, SET, SUITE, followed
 from p2lbench.tuning import TRIALS
 
 if TYPE_CHECKING:

@@ -74,6 +74,22 @@ class Generator:
         """(n,) class indices → class vectors (n, …), for conditional generators."""
         raise NotImplementedError(f"{type(self).__name__} has no classes")
 
+    def parameters(self) -> Mapping[str, Tensor]:
+        """The weights that fine-tuning may change, by name: leaves that `forward` uses as they
+        stand, so that its images follow what is done to them in place. Called after `load`.
+
+        By default the parameters of the networks among its attributes. Buffers, such as the
+        statistics of batch norm, are not. None: it cannot be fine-tuned.
+        """
+        from torch import nn
+
+        networks = {name: own for name, own in vars(self).items() if isinstance(own, nn.Module)}
+        found: dict[int, tuple[str, Tensor]] = {}
+        for attribute, network in networks.items():
+            for name, tensor in network.named_parameters():
+                found.setdefault(id(tensor), (f"{attribute.lstrip('_')}.{name}", tensor))
+        return dict(found.values())
+
     @property
     def shape(self) -> tuple[int, int]:
         """(height, width)."""

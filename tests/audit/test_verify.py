@@ -26,6 +26,7 @@ from audit.folders import (
 from e2e.kit import RAISING, called, ran_inline, written
 from PIL import Image as Pillow
 
+from p2lbench import storedpoints
 from p2lbench.audit import verifying
 
 
@@ -311,7 +312,7 @@ def test_points_that_are_none_are_refused(
 
 
 def test_a_large_file_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifying, "MAX_FILE", 1 << 16)
+    monkeypatch.setattr(storedpoints, "MAX_FILE", 1 << 16)
     cell = cells(folder)[0]
     with (folder / "latents" / f"{cell}.safetensors").open("r+b") as sparse:
         sparse.truncate(1 << 40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 # Of BigGAN-256's samples, as the paper's authors measured and published them with their code.
 _OBJECTS = ObjectStats((137 / 255, 127 / 255), (213 / 255, 210 / 255))
 _IMAGENET = 1000
+# What fine-tuning leaves: vectors of classes, which are what c moves among; and the constant parts
+# of the conditional norms, in which their statistics are.
+_STAY = ("embeddings", "affine_bias")
 
 
 class BigGAN(Generator):
@@ -81,6 +85,12 @@ class BigGAN(Generator):
 
         images: Tensor = self._function(torch.cat([latents["z"], latents["c"]], dim=1))
         return images
+
+    def parameters(self) -> Mapping[str, Tensor]:
+        """The folded weights; the classes' vectors and the statistics of batch norm stay."""
+        # Compiled code would be translated again for every change.
+        self._function = self._network
+        return {name: w for name, w in self._network.named_buffers() if name not in _STAY}
 
     def embed(self, class_ids: Tensor) -> Tensor:
         """(n,) → (n, z_dim)."""

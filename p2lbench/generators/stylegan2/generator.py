@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,6 +112,16 @@ class StyleGAN2(Generator):
         """(n,) → the label's embedding before it is normalised, (n, width)."""
         vectors: Tensor = self._network.mapping.embedded(class_ids)
         return vectors
+
+    def parameters(self) -> Mapping[str, Tensor]:
+        """Those of the synthesis, and of the mapping where z goes through it; not the noise
+        images, and not the label's embedding, which is what c moves among."""
+        self._network.synthesis.thaw()
+        parts = ("synthesis", "mapping.layers") if self.space == "z" else ("synthesis",)
+        buffers = self._network.named_buffers()
+        return {
+            name: w for name, w in buffers if name.startswith(parts) and not name.endswith(".noise")
+        }
 
     def forward(self, **latents: Tensor) -> Tensor:
         """z (n, z_dim) and c, or w (n, w_dim) or (n, num_ws, w_dim), and the noise images

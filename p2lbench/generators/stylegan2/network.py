@@ -70,7 +70,7 @@ class Styled(nn.Module):
 
     weight: Tensor
     bias: Tensor
-    squares: Tensor
+    squares: Tensor | None
     noise: Tensor | None
     strength: Tensor | None
 
@@ -89,12 +89,21 @@ class Styled(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """x (n, C, s, s), w (n, w_dim), noise (1 or n, 1, S, S) → (n, C', S, S)."""
         style = self.affine(w)
-        scale = (F.linear(style.square(), self.squares) + _EPS).rsqrt()
+        squares = self._squares() if self.squares is None else self.squares
+        scale = (F.linear(style.square(), squares) + _EPS).rsqrt()
         x = self._convolved(x * style[:, :, None, None]) * scale[:, :, None, None]
         if noise is not None and self.strength is not None:
             x = x + noise * self.strength
         x = F.leaky_relu(x + self.bias[:, None, None], _SLOPE) * _GAIN
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+    def thaw(self) -> None:
+        """From now on the squares follow the weight, which may change."""
+        self.squares = None
+
+    def _squares(self) -> Tensor:
+        squares = self.weight.square().sum((2, 3))
+        return squares.T if self.up else squares
 
     def _convolved(self, x: Tensor) -> Tensor:
         if not self.up:
@@ -152,6 +161,11 @@ class Synthesis(nn.Module):
             x = lower(x, ws[:, at + 1], given[at + 1])
             image = _doubled(image) + colours(x, ws[:, at + 2])
         return image
+
+    def thaw(self) -> None:
+        """Make ready for weights that change."""
+        for layer in (self.first, *self.convolutions):
+            layer.thaw()
 
     @property
     def stored(self) -> list[Tensor] | None:

@@ -1,0 +1,1 @@
+"""Fine-tuning: a generator's weights are moved until they make one photo (paper, section 3.5)."""

@@ -1,0 +1,127 @@
+"""Figure 18 of the paper as numbers: how well photos are met, against what edits still do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import getitem
+from typing import Any
+
+import numpy as np
+
+from p2lbench.choosing import told
+
+
+@dataclass(frozen=True)
+class Point:
+    """A method with one variant, averaged over images (`images` of them) and their edits.
+
+    `weight`: lambda; None if nothing was fine-tuned. `seen`, `probability`: judge → the share of
+    edited classes that it sees, and the probability that it gives them. `object`, `background`: how
+    far an edit moved the pixels inside of the mask and outside. `missing`: entries that failed.
+    """
+
+    method: str
+    protocol: str
+    weight: float | None
+    images: int
+    missing: int
+    loss: float | None
+    distance: float | None
+    steps: float | None
+    reached: int
+    metrics: dict[str, float | None]
+    seen: dict[str, float | None]
+    probability: dict[str, float | None]
+    object: float | None
+    background: float | None
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """`points`: in the suite's order of methods, of each its variants; `judge`: the classifier
+    that figures are about, the last one that the suite names."""
+
+    suite: str
+    judge: str
+    points: tuple[Point, ...]
+    failed: tuple[dict[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of tradeoff.json."""
+        return {
+            "suite": self.suite,
+            "judge": self.judge,
+            "points": [asdict(point) for point in self.points],
+            "failed": list(self.failed),
+        }
+
+    def of(self, protocol: str) -> dict[str, list[Point]]:
+        """Method → its points of a protocol."""
+        found: dict[str, list[Point]] = {point.method: [] for point in self.points}
+        for point in self.points:
+            if point.protocol == protocol:
+                found[point.method].append(point)
+        return found
+
+
+def gathered(suite: str, judges: Sequence[str], entries: Iterable[dict[str, Any]]) -> TradeOff:
+    """The trade-off of the entries, in their order."""
+    every = list(entries)
+    names = told(list(dict.fromkeys(tuple(entry["row"]) for entry in every)))
+    groups: dict[tuple[str, str, float | None], list[dict[str, Any]]] = {}
+    for entry in every:
+        weight = None if entry["options"] is None else entry["options"]["weight"]
+        key = (names[tuple(entry["row"])], entry["protocol"], weight)
+        groups.setdefault(key, []).append(entry)
+    order = {name: k for k, name in enumerate(names.values())}
+    points = [
+        _point(method, protocol, weight, found, judges)
+        for (method, protocol, weight), found in groups.items()
+    ]
+    points.sort(key=lambda point: order[point.method])
+    bad = [entry for entry in every if entry["status"] != "ok"]
+    shown = ("cell", "row", "image", "protocol", "options", "reason")
+    return TradeOff(
+        suite, judges[-1], tuple(points), tuple({key: e[key] for key in shown} for e in bad)
+    )
+
+
+def _point(
+    method: str,
+    protocol: str,
+    weight: float | None,
+    entries: Sequence[dict[str, Any]],
+    judges: Sequence[str],
+) -> Point:
+    good = [entry for entry in entries if entry["status"] == "ok"]
+    labels = list(dict.fromkeys(label for entry in good for label in entry["metrics"]))
+
+    def edits(*path: str) -> float | None:
+        """The mean of a value over an image's edits, then over images."""
+        return _mean(
+            _mean(reduce(getitem, path, edit) for edit in entry["edits"].values()) for entry in good
+        )
+
+    return Point(
+        method,
+        protocol,
+        weight,
+        len(good),
+        len(entries) - len(good),
+        _mean(entry["loss"]["after"] for entry in good),
+        _mean(entry["distance"] for entry in good),
+        _mean(entry["steps"] for entry in good),
+        sum(bool(entry["reached"]) for entry in good),
+        {label: _mean(entry["metrics"].get(label) for entry in good) for label in labels},
+        {judge: edits("seen", judge) for judge in judges},
+        {judge: edits("probability", judge) for judge in judges},
+        edits("object"),
+        edits("background"),
+    )
+
+
+def _mean(values: Iterable[Any]) -> float | None:
+    found = [float(value) for value in values if value is not None]
+    return float(np.mean(found)) if found else None
