@@ -12,7 +12,9 @@ from p2lbench import __version__
 from p2lbench.cli import (
     cite,
     compare,
+    directions,
     doctor,
+    edit,
     export,
     figures,
     finetune,
@@ -58,6 +60,8 @@ app.command("export")(export.export)
 app.command("import")(import_.import_)
 app.command("merge")(merge.merge)
 app.command("cite")(cite.cite)
+app.command("edit")(edit.edit)
+app.command("directions")(directions.directions)
 app.command("rescore")(rescore.rescore)
 app.command("verify")(verify.verify)
 app.command("list")(lists.list_)
