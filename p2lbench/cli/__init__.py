@@ -10,6 +10,7 @@ import typer
 
 from p2lbench import __version__
 from p2lbench.cli import (
+    blend,
     cite,
     compare,
     directions,
@@ -61,6 +62,7 @@ app.command("import")(import_.import_)
 app.command("merge")(merge.merge)
 app.command("cite")(cite.cite)
 app.command("edit")(edit.edit)
+app.command("blend")(blend.blend)
 app.command("directions")(directions.directions)
 app.command("rescore")(rescore.rescore)
 app.command("verify")(verify.verify)

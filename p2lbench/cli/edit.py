@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from p2lbench.directions.named import Directions, Say
     from p2lbench.editing.edited import Step
     from p2lbench.editing.edits import Asked
-    from p2lbench.editing.loading import Choice
     from p2lbench.projection import Projection
     from p2lbench.registry import Registry
 
@@ -61,14 +60,23 @@ def edit(
 ) -> None:
     """Edit a projection: change its class, or move its latents along a direction."""
     from p2lbench.editing.edits import Asked
-    from p2lbench.editing.loading import Choice
-    from p2lbench.plugins import load
+    from p2lbench.plugins import load as load_plugins
+    from p2lbench.projection import load
 
     asked = Asked(class_ or (), direction or (), strength or (), all_classes)
     with logs_only():
-        registry = load(plugin or []).registry
-        choice = Choice(row, image, repeat, candidate, finetuned)
-        told = _edited(folder, registry, choice, asked, name, chosen_device(device))
+        registry, where = load_plugins(plugin or []).registry, chosen_device(device)
+        projection = load(
+            folder,
+            registry,
+            row=row,
+            image=image,
+            repeat=repeat,
+            candidate=candidate,
+            finetuned=finetuned,
+            device=where,
+        )
+        told = _edited(projection, registry, asked, finetuned, name)
     if as_json:
         emit(told)
     else:
@@ -76,45 +84,42 @@ def edit(
 
 
 def _edited(
-    folder: Path, registry: Registry, choice: Choice, asked: Asked, name: str | None, device: str
+    projection: Projection,
+    registry: Registry,
+    asked: Asked,
+    finetuned: str | None,
+    name: str | None,
 ) -> dict[str, Any]:
     from p2lbench.editing.edits import run
     from p2lbench.editing.files import EDITS, write_edit
-    from p2lbench.editing.loading import loaded
     from p2lbench.editing.output import checked_name
 
     checked = None if name is None else checked_name("--name", name)
-    projection = loaded(folder, registry, choice, device)
     with learning() as say:
-        directions = _directions(projection, registry, choice, device, folder, say)
+        directions = _directions(projection, registry, finetuned is None, say)
         steps = run(projection, directions, asked)
-    where = folder / EDITS / (checked or _name(projection, choice, steps, asked))
-    return write_edit(where, projection, steps, choice.finetuned)
+    where = projection.folder / EDITS / (checked or _name(projection, finetuned, steps, asked))
+    return write_edit(where, projection, steps, finetuned)
 
 
-def _directions(
-    projection: Projection,
-    registry: Registry,
-    choice: Choice,
-    device: str,
-    folder: Path,
-    say: Say,
-) -> Directions:
+def _directions(projection: Projection, registry: Registry, own: bool, say: Say) -> Directions:
+    """`own`: the projection's generator has the weights that it always had."""
     from p2lbench.directions.named import Directions
     from p2lbench.models import Models
 
-    spec = projection.task.cell.method.generator.spec
+    spec, device = projection.task.cell.method.generator.spec, projection.models.device
     # Directions are those of the generator itself, whatever fine-tuning made of it.
-    own = choice.finetuned is None
     generator = projection.setting.generator if own else Models(registry, device).get(spec)
-    return Directions(generator, spec, registry, device, folder / "directions", say=say)
+    return Directions(generator, spec, registry, device, projection.folder / "directions", say=say)
 
 
-def _name(projection: Projection, choice: Choice, steps: list[list[Step]], asked: Asked) -> str:
+def _name(
+    projection: Projection, finetuned: str | None, steps: list[list[Step]], asked: Asked
+) -> str:
     from p2lbench.editing.output import slug
 
     what = ["all-classes"] if asked.every_class else [own[0].edit.name for own in steps]
-    tuned = [] if choice.finetuned is None else [choice.finetuned]
+    tuned = [] if finetuned is None else [finetuned]
     return slug(projection.row.image, *tuned, *what)
 
 

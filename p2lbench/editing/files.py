@@ -1,19 +1,18 @@
-"""An edit's folder: a strip to look at, the points, every image in both frames, and edit.json."""
+"""What an edit leaves: a strip to look at, its points, images in both frames, and edit.json."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from p2lbench.editing.edited import Step
-from p2lbench.editing.output import checked_name, prepared
+from p2lbench.editing.output import prepared
 from p2lbench.editing.pictures import pixels_of, write
-from p2lbench.errors import Place, StoreError, UserError
+from p2lbench.errors import UserError
 from p2lbench.projection import Projection
 from p2lbench.report import strip
-from p2lbench.storedpoints import points_of, refuse_large, tensors_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +23,6 @@ POINTS = "latents.safetensors"
 STRIP = "strip.png"
 OWNED = (TOLD, POINTS, STRIP, "generated-*.png", "original-*.png")
 ACROSS = 10  # tiles of a grid of classes, at most
-MAX_TOLD = 10_000_000  # bytes of an edit.json
 
 
 def write_edit(
@@ -39,7 +37,7 @@ def write_edit(
     """
     steps = [step for edit in edits for step in edit]
     prepared(folder, OWNED)
-    told = {**_about(before, finetuned), "folder": str(folder), "steps": []}
+    told = {**about(before), "finetuned": finetuned, "folder": str(folder), "steps": []}
     try:
         for k, step in enumerate(steps):
             told["steps"].append(_written(folder, k, step))
@@ -51,64 +49,8 @@ def write_edit(
     return told
 
 
-def read_told(results: Path, name: str) -> dict[str, Any]:
-    """What the edit.json of an edit of a results folder says.
-
-    Raises:
-        UserError: there is none of that name, or it is not readable.
-    """
-    path = results / EDITS / checked_name("--edit", name) / TOLD
-    if not path.is_file():
-        known = sorted(each.parent.name for each in (results / EDITS).glob(f"*/{TOLD}"))
-        there = f"There are: {', '.join(known[:20])}" if known else "p2lbench edit makes one"
-        raise UserError(f"--edit: no edit '{name}' in {results}. {there}")
-    try:
-        if path.stat().st_size > MAX_TOLD:
-            raise ValueError(f"more than {MAX_TOLD // 10**6} MB")
-        told = json.loads(path.read_text("utf-8"))
-        for key, kinds in _KINDS.items():
-            if not isinstance(told[key], kinds) or isinstance(told[key], bool):
-                raise ValueError(f"{key}: {told[key]!r}")
-        return {**told}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"not an edit that p2lbench wrote ({error})", Place(str(path))) from error
-
-
-_KINDS: dict[str, Any] = {
-    "row": list,
-    "image": str,
-    "repeat": int,
-    "candidate": int,
-    "cell": str,
-    "finetuned": (str, type(None)),
-    "steps": list,
-}
-
-
-def read_step(
-    results: Path, name: str, told: Mapping[str, Any], projection: Projection, asked: int | None
-) -> tuple[int, Projection]:
-    """One step of an edit of this projection, by number from 0; the last if None.
-
-    Raises:
-        UserError: there is no such step. StoreError: its points are not this projection's.
-    """
-    path = results / EDITS / name / POINTS
-    count = len(told["steps"])
-    step = count - 1 if asked is None else asked
-    if not 0 <= step < count:
-        raise UserError(f"--step: expected 0 to {count - 1}, got {step}")
-    if told["cell"] != projection.row.cell:
-        raise StoreError(f"{path}: an edit of another cell than the folder has now: edit again")
-    try:
-        refuse_large(path)
-        points = points_of(tensors_of(path.read_bytes()), projection.setting.space, count)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: not the points of this edit ({error})") from error
-    return step, projection.moved(projection.setting.space.split(points[step, None]))
-
-
-def _about(projection: Projection, finetuned: str | None) -> dict[str, Any]:
+def about(projection: Projection) -> dict[str, Any]:
+    """Which one it is, JSON-ready."""
     row = projection.row
     return {
         "image": row.image,
@@ -116,7 +58,6 @@ def _about(projection: Projection, finetuned: str | None) -> dict[str, Any]:
         "repeat": row.repeat,
         "cell": row.cell,
         "candidate": projection.candidate,
-        "finetuned": finetuned,
     }
 
 
