@@ -81,7 +81,9 @@ def fit(array: Array, size: tuple[int, int]) -> Array:
     Antialiased: photos (H, W, 3) by a Lanczos filter; masks (H, W) by a triangle filter, since
     Lanczos would overshoot and a share below 0 means nothing. What has the size is not changed.
     """
-    cropped = _central(array, size)
+    top, left, height, width = central((array.shape[0], array.shape[1]), size)
+    part: Any = array[top : top + height, left : left + width]
+    cropped = cast("Array", np.ascontiguousarray(part))
     if cropped.shape[:2] == size:
         return cropped
     mask = array.ndim == 2
@@ -91,12 +93,12 @@ def fit(array: Array, size: tuple[int, int]) -> Array:
     return cast("Array", final)
 
 
-def _central(array: Array, size: tuple[int, int]) -> Array:
-    scale = min(array.shape[0] / size[0], array.shape[1] / size[1])
+def central(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of the largest central part of `size`'s proportions in an image
+    of a shape (height, width)."""
+    scale = min(shape[0] / size[0], shape[1] / size[1])
     height, width = (max(1, round(side * scale)) for side in size)
-    top, left = (array.shape[0] - height) // 2, (array.shape[1] - width) // 2
-    part: Any = array[top : top + height, left : left + width]
-    return cast("Array", np.ascontiguousarray(part))
+    return (shape[0] - height) // 2, (shape[1] - width) // 2, height, width
 
 
 def _check_file(path: Path) -> None:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from p2lbench.draws import from_prior
 from p2lbench.errors import UserError
 from p2lbench.generators.base import ObjectStats
-from p2lbench.space import Space
 from p2lbench.transforms.objects import located
 
 if TYPE_CHECKING:
@@ -151,14 +151,8 @@ def _drawn(generator: Generator, samples: int, seed: int) -> Iterator[Tensor]:
     import torch
 
     rng = torch.Generator().manual_seed(seed)
-    space = Space(generator.variables)
     for first in range(0, samples, BATCH):
-        n = min(BATCH, samples - first)
-        noise = torch.randn(n, space.d, generator=rng)
-        mean, std, low, high = (v.cpu() for v in (space.mean, space.std, space.low, space.high))
-        latents = space.split((mean + std * noise).clamp(min=low, max=high))
-        if generator.conditional and generator.classes:
-            latents["c"] = generator.embed(torch.arange(first, first + n) % len(generator.classes))
+        latents = from_prior(generator, min(BATCH, samples - first), rng, first)
         with torch.no_grad():
             yield from generator.forward(**latents)
 

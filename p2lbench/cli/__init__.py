@@ -10,9 +10,12 @@ import typer
 
 from p2lbench import __version__
 from p2lbench.cli import (
+    blend,
     cite,
     compare,
+    directions,
     doctor,
+    edit,
     export,
     figures,
     finetune,
@@ -60,6 +63,9 @@ app.command("export")(export.export)
 app.command("import")(import_.import_)
 app.command("merge")(merge.merge)
 app.command("cite")(cite.cite)
+app.command("edit")(edit.edit)
+app.command("blend")(blend.blend)
+app.command("directions")(directions.directions)
 app.command("rescore")(rescore.rescore)
 app.command("verify")(verify.verify)
 app.command("list")(lists.list_)

@@ -11,6 +11,7 @@ from pydantic import Field
 from p2lbench.space import Variable
 
 if TYPE_CHECKING:
+    from torch import Generator as TorchGenerator
     from torch import Tensor
 
 
@@ -89,6 +90,21 @@ class Generator:
             for name, tensor in network.named_parameters():
                 found.setdefault(id(tensor), (f"{attribute.lstrip('_')}.{name}", tensor))
         return dict(found.values())
+
+    def draw(self, count: int, rng: TorchGenerator) -> dict[str, Tensor]:
+        """name → (count, *shape): samples of the network's own distribution.
+
+        Here independent draws of the prior, within the bounds, the classes in turn. What makes its
+        latents from others, as w from z, draws them so.
+        """
+        from p2lbench.draws import from_prior
+
+        return from_prior(self, count, rng)
+
+    def features(self, **latents: Tensor) -> Tensor | None:
+        """name → (n, *shape), to features (n, m) whose principal components are worth moving along;
+        None: those of small copies of the images."""
+        return None
 
     @property
     def shape(self) -> tuple[int, int]:

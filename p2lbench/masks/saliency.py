@@ -17,6 +17,7 @@ from p2lbench.errors import UserError
 from p2lbench.images import Pixels
 from p2lbench.masks.detect import Found
 from p2lbench.masks.kinds import Detected
+from p2lbench.opencv import opencv
 
 SIDE = 160  # the longer side at which it works; small images are enlarged to it
 RIM = 0.08  # of the shorter side
@@ -61,12 +62,7 @@ _TRIANGLE = Image.Resampling.BILINEAR
 
 
 def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        message = "saliency needs OpenCV: pip install opencv-python-headless"
-        raise UserError(f"{message} (the extra `masks` of p2lbench)") from error
-    return cv2
+    return opencv("saliency", "masks")
 
 
 def _saliency(cv2: Any, pixels: Pixels) -> Array:

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from p2lbench.report.text import count, folded, plain
-
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
+from p2lbench.report.fonts import Fonts
+from p2lbench.report.text import count, plain
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -70,7 +68,7 @@ def draw(
     Raises: OSError.
     """
     shown, columns = list(islice(lines, MAX_LINES)), methods[:MAX_METHODS]
-    fonts = _Fonts()
+    fonts = Fonts()
     rest = _left_out(total, len(methods))
     headers = [fonts.wrapped(name, _TILE, 3) for name in ("target", *columns)]
     top = _MARGIN + 74 + _LINE * max(len(header) for header in headers)
@@ -93,7 +91,7 @@ def draw(
 
 
 def _draw_line(
-    canvas: Image.Image, pen: ImageDraw.ImageDraw, fonts: _Fonts, line: Line, columns: int, y: int
+    canvas: Image.Image, pen: ImageDraw.ImageDraw, fonts: Fonts, line: Line, columns: int, y: int
 ) -> None:
     names = fonts.wrapped(line.name, _NAMES - _GAP, 3)
     notes = fonts.wrapped(line.note, _NAMES - _GAP, 2)
@@ -143,34 +141,3 @@ def _left_out(lines: int, methods: int) -> str:
     if methods > MAX_METHODS:
         found.append(f"The first {MAX_METHODS} of {count(methods, 'method')}.")
     return " ".join(found)
-
-
-class _Fonts:
-    """DejaVu, as matplotlib brings it."""
-
-    def __init__(self) -> None:
-        import matplotlib
-
-        self._folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-        self.title = self._load("DejaVuSans-Bold.ttf", 20)
-        self.bold = self._load("DejaVuSans-Bold.ttf", 14)
-        self.text = self._load("DejaVuSans.ttf", 14)
-
-    def _load(self, name: str, size: int) -> FreeTypeFont:
-        return ImageFont.truetype(str(self._folder / name), size)
-
-    def fitted(self, text: str, width: int, font: FreeTypeFont) -> str:
-        """One line, cut to a width."""
-        text = plain(text)
-        if font.getlength(text) <= width:
-            return text
-        while text and font.getlength(text + "…") > width:
-            text = text[:-1]
-        return text + "…"
-
-    def wrapped(self, text: str, width: int, lines: int) -> list[str]:
-        """At most so many lines in bold; the last one is cut."""
-        found = folded(text, lambda part: self.bold.getlength(part) <= width)
-        if len(found) > lines:
-            found[lines - 1 :] = [self.fitted("".join(found[lines - 1 :]), width, self.bold)]
-        return found

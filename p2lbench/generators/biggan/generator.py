@@ -97,6 +97,13 @@ class BigGAN(Generator):
         vectors: Tensor = self._network.embeddings[class_ids]
         return vectors
 
+    def features(self, **latents: Tensor) -> Tensor:
+        """z and c, to what the first layer makes (n, 16 channels), as GANSpace takes them."""
+        import torch
+
+        made: Tensor = self._network.seed(torch.cat([latents["z"], latents["c"]], dim=1))
+        return made
+
 
 class BigGANFashionMNIST(BigGAN):
     """The embedded BigGAN-deep, 32×32, trained on Fashion-MNIST's training photos."""

@@ -60,12 +60,16 @@ class Network(nn.Module):
         """(n, 2 z_dim) → (n, 3, side, side) in [-1, 1]."""
         affine = F.linear(condition, self.affine_weight, self.affine_bias)
         affines = iter(torch.split(affine[:, None, None], self.widths, dim=-1))
-        x = F.linear(condition, self.seed_weight, self.seed_bias).view(len(condition), 4, 4, -1)
+        x = self.seed(condition).view(len(condition), 4, 4, -1)
         for layer in self.layers:
             x = layer(x, affines)
         x = _NormedReLU.apply(x, self.rgb_scale, self.rgb_shift)
         rgb = F.conv2d(x.permute(0, 3, 1, 2), self.rgb_weight, self.rgb_bias, padding=1)
         return rgb.tanh()
+
+    def seed(self, condition: Tensor) -> Tensor:
+        """(n, 2 z_dim) → (n, 16 channels): what the first, linear layer makes, 4×4 pixels."""
+        return F.linear(condition, self.seed_weight, self.seed_bias)
 
 
 class Block(nn.Module):

@@ -12,6 +12,7 @@ from p2lbench.space import Role, Variable
 from p2lbench.steps import scale
 
 if TYPE_CHECKING:
+    from torch import Generator as TorchGenerator
     from torch import Tensor
 
 PRIOR_STD = "prior.w_std"
@@ -123,6 +124,26 @@ class StyleGAN2(Generator):
             name: w for name, w in buffers if name.startswith(parts) and not name.endswith(".noise")
         }
 
+    def draw(self, count: int, rng: TorchGenerator) -> dict[str, Tensor]:
+        """Samples; w is made from z of a random class, the same for all layers."""
+        import torch
+
+        drawn = super().draw(count, rng)
+        if self.space == "z":
+            return drawn
+        device = self._network.w_mean.device
+        config = self._network.config
+        latents = {"z": torch.randn(count, config.z_dim, generator=rng).to(device)}
+        if config.c_dim:
+            latents["c"] = self.embed(torch.arange(count, device=device) % config.c_dim)
+        w = self._truncated(latents)
+        return {**drawn, "w": w if self.space == "w" else self._ws_of(w)}
+
+    def features(self, **latents: Tensor) -> Tensor:
+        """z and c, or w, to w (n, w_dim), or all layers' side by side, as GANSpace takes them."""
+        w = self._truncated(latents) if self.space == "z" else latents["w"]
+        return w.flatten(1)
+
     def forward(self, **latents: Tensor) -> Tensor:
         """z (n, z_dim) and c, or w (n, w_dim) or (n, num_ws, w_dim), and the noise images
         (n, side, side), to images (n, 3, H, W) in [-1, 1], or around it if they are not clipped."""
@@ -138,7 +159,9 @@ class StyleGAN2(Generator):
     def _ws(self, latents: dict[str, Tensor]) -> Tensor:
         if self.space == "w+":
             return latents["w"]
-        w = latents["w"] if self.space == "w" else self._truncated(latents)
+        return self._ws_of(latents["w"] if self.space == "w" else self._truncated(latents))
+
+    def _ws_of(self, w: Tensor) -> Tensor:
         return w[:, None].expand(-1, self._network.config.num_ws, -1)
 
     def _truncated(self, latents: dict[str, Tensor]) -> Tensor:
