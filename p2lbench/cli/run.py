@@ -166,9 +166,3 @@ def _show(outcome: Outcome, board: Leaderboard, pictures: dict[str, Path]) -> No
     console.print()
     for name, path in rows:
         console.print(Text.assemble((f"{name:<11}", "bold"), relative(path)), soft_wrap=True)
-
-
-def relative(path: Path) -> str:
-    """A path as a user would write it here."""
-    cwd = Path.cwd()
-    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
