@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ IMAGENET = "imagenet-pascal", "--root", "in", "--per-class", 2
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights_folder: Path) -> Path:
     """The images folder, and a working directory."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "images"))
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # it lasts, and no power will fail
     monkeypatch.chdir(tmp_path)
     return tmp_path / "images"
 
