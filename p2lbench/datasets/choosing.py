@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from p2lbench.datasets.boxes import seen
+from p2lbench.datasets.boxes import check_view
 from p2lbench.datasets.photos import Photo, Pool, in_order
 from p2lbench.datasets.record import Skipped, text
 from p2lbench.errors import UserError
@@ -16,7 +16,6 @@ from p2lbench.weights import WeightsMissing
 from p2lbench.yamlfile import read_bytes
 
 MAX_FILE = 200_000_000
-IN_VIEW = 0.5  # of a box; of an object farther out, a generator would be given a part
 
 Say = Callable[[str], None]
 
@@ -97,9 +96,8 @@ class Choosing:
         if digest in self._pixels:
             raise UserError(f"the same pixels as {self._pixels[digest]}")
         box = self.pool.find_box(photo, pixels)
-        if box is not None and (share := seen(box, pixels)) < IN_VIEW:
-            message = f"{share:.0%} of its box are in the image's central square: too few"
-            raise UserError(message)
+        if box is not None:
+            check_view(box, pixels)
         self._pixels[digest] = photo.file.name
         return Chosen(photo, split, content, box)
 
