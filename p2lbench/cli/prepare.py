@@ -175,7 +175,9 @@ def _prepare(
         p2lbench=__version__,
     )
     with waiting(f"looking through {root}") as say:
-        record = prepare(asked, wanted, find_pool, target, say, fresh=fresh)
+        record = prepare(
+            asked, wanted, find_pool, target, lambda text: say(plain(text)), fresh=fresh
+        )
     _tell(record, target, own=output is not None, as_json=as_json)
 
 

@@ -18,6 +18,9 @@ from p2lbench.masks.kinds import Box, Detected
 # The paper takes the object of the highest score, however low that is; this is the lowest score of
 # an object that torchvision's network tells at all.
 THRESHOLD = 0.05
+IN_VIEW = 0.5  # of a box; of an object farther out, a generator would be given a part
+SMALLEST = 0.01  # of what a generator is given; of less, few pixels are left at its size
+
 Corners = tuple[float, float, float, float]
 
 _MODULES = {"mask-rcnn": "p2lbench.masks.maskrcnn", "saliency": "p2lbench.masks.saliency"}
@@ -70,15 +73,19 @@ def area(box: Box) -> int:
     return max(0, box.x1 - box.x0) * max(0, box.y1 - box.y0)
 
 
-def seen(box: Box, pixels: Pixels) -> float:
-    """The share of a box in the image's central square, which is what generators are given."""
+def check_view(box: Box, pixels: Pixels) -> None:
+    """Whether a generator, which is given the image's central square, sees enough of a box.
+
+    Raises:
+        UserError: less than half of it lies in there, or it is less than a hundredth of that.
+    """
     height, width = pixels.shape[:2]
     side = min(height, width)
     left, top = (width - side) // 2, (height - side) // 2
-    inside = Box(
-        max(box.x0, left),
-        max(box.y0, top),
-        min(box.x1, left + side),
-        min(box.y1, top + side),
-    )
-    return area(inside) / area(box)
+    corner = min(box.x1, left + side), min(box.y1, top + side)
+    seen = area(Box(max(box.x0, left), max(box.y0, top), *corner))
+    if seen < IN_VIEW * area(box):
+        share = seen / area(box)
+        raise UserError(f"{share:.0%} of its box are in the image's central square: too few")
+    if seen < SMALLEST * side**2:
+        raise UserError(f"its box of {seen} pixels in the image's central square is too small")

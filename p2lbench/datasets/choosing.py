@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from p2lbench.datasets.boxes import seen
+from p2lbench.datasets.boxes import check_view
 from p2lbench.datasets.photos import Photo, Pool, in_order
 from p2lbench.datasets.record import Skipped, text
 from p2lbench.errors import UserError
@@ -16,7 +16,6 @@ from p2lbench.weights import WeightsMissing
 from p2lbench.yamlfile import read_bytes
 
 MAX_FILE = 200_000_000
-IN_VIEW = 0.5  # of a box; of an object farther out, a generator would be given a part
 
 Say = Callable[[str], None]
 
@@ -51,20 +50,34 @@ class Choosing:
     skipped: list[Skipped] = field(default_factory=list)
     _pixels: dict[str, str] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """Before anything is read or written.
+
+        Raises:
+            UserError: a group has fewer files than are wanted.
+        """
+        for group, photos in self.pool.groups.items():
+            if len(photos) < self.wanted:
+                raise _too_few(group, len(photos), self.wanted, len(photos), "")
+
+    @property
+    def wanted(self) -> int:
+        """Images of each group."""
+        return self.count + self.tune
+
     def chosen(self) -> Iterator[Chosen]:
         """Group by group, in the order of the draw.
 
         Raises:
             UserError: a group has too few photos that can be used.
         """
-        wanted = self.count + self.tune
-        total = wanted * len(self.pool.groups)
+        total = self.wanted * len(self.pool.groups)
         for number, (group, photos) in enumerate(self.pool.groups.items()):
             taken, reason = 0, ""
             for photo in in_order(photos, self.seed):
-                if taken == wanted:
+                if taken == self.wanted:
                     break
-                self.say(f"{number * wanted + taken} of {total} images: {photo.file.name}")
+                self.say(f"{number * self.wanted + taken} of {total} images: {photo.file.name}")
                 split = "test" if taken < self.count else "tune"
                 try:
                     yield self._usable(photo, split)
@@ -74,8 +87,8 @@ class Choosing:
                 except UserError as error:
                     reason = error.message
                     self.skipped.append(Skipped(file=text(photo.file), reason=text(reason)))
-            if taken < wanted:
-                raise _too_few(group, taken, wanted, len(photos), reason)
+            if taken < self.wanted:
+                raise _too_few(group, taken, self.wanted, len(photos), reason)
 
     def _usable(self, photo: Photo, split: str) -> Chosen:
         content, pixels = read_bytes(photo.file, MAX_FILE), read_image(photo.file)
@@ -83,9 +96,8 @@ class Choosing:
         if digest in self._pixels:
             raise UserError(f"the same pixels as {self._pixels[digest]}")
         box = self.pool.find_box(photo, pixels)
-        if box is not None and (share := seen(box, pixels)) < IN_VIEW:
-            message = f"{share:.0%} of its box are in the image's central square: too few"
-            raise UserError(message)
+        if box is not None:
+            check_view(box, pixels)
         self._pixels[digest] = photo.file.name
         return Chosen(photo, split, content, box)
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 
 
 def _text(name: str) -> str:
@@ -20,7 +23,8 @@ WNIDS: tuple[str, ...] = tuple(_text("wnids.txt").split())
 CLASS_OF = {wnid: number for number, wnid in enumerate(WNIDS)}
 
 
-def super_classes() -> dict[str, str]:
+@lru_cache(maxsize=1)
+def super_classes() -> Mapping[str, str]:
     """wnid → the class of PASCAL's that it belongs to, for those that belong to one."""
     rows = csv.DictReader(io.StringIO(_text("pascal.csv")))
-    return {row["wnid"]: row["super_class"] for row in rows}
+    return MappingProxyType({row["wnid"]: row["super_class"] for row in rows})

@@ -28,9 +28,8 @@ def manifest_of(name: str, place: Place | None) -> Path:
         message = f"'{name}' {what} ({display(where)}): {command(name)}"
         raise UserError(message, place)
     if damaged := record.damaged(where):
-        message = f"'{name}': {display(where / damaged)}; p2lbench prepare {record.source} with the"
-        message += " options it was prepared with puts it right"
-        raise UserError(message, place)
+        again = f"p2lbench prepare {record.source}, with the options it had, puts it right"
+        raise UserError(f"'{name}': in {display(where)}, {damaged}; {again}", place)
     return where / MANIFEST
 
 

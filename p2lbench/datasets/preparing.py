@@ -56,6 +56,7 @@ def prepare(
     if before is not None and before.complete and before.damaged(folder) is None:
         return before
     choosing = Choosing(find_pool(), wanted.seed, wanted.count, wanted.tune, say)
+    choosing.check()
     try:
         if fresh:
             _remove(folder)

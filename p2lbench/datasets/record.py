@@ -50,14 +50,16 @@ class Prepared(BaseModel):
 
     def differences(self, other: Prepared) -> list[str]:
         """What they were asked for differently, in words."""
+        here, there = other._asked(), self._asked()
         return [
-            f"{name}: {old} there, {new} here"
-            for name, old, new in zip(_ASKED, self._asked(), other._asked(), strict=True)
-            if old != new
+            f"{name}: {there.get(name)} there, {here.get(name)} here"
+            for name in {**there, **here}
+            if there.get(name) != here.get(name)
         ]
 
-    def _asked(self) -> list[Any]:
-        return [self.source, self.root, self.procedure, self.options]
+    def _asked(self) -> dict[str, Any]:
+        asked = {"source": self.source, "root": self.root, "procedure": self.procedure}
+        return {**asked, **self.options}
 
     def damaged(self, folder: Path) -> str | None:
         """The first file that is gone or no longer what it was, and which of both it is."""
@@ -74,9 +76,6 @@ class Prepared(BaseModel):
         """Replace the folder's record."""
         with replacing(folder / RECORD) as out:
             out.write((json.dumps(self.model_dump(), indent=1) + "\n").encode())
-
-
-_ASKED = ("source", "root", "procedure", "options")
 
 
 def has_hash(path: Path, sha256: str) -> bool | None:

@@ -79,18 +79,27 @@ def test_hidden_files_links_pipes_and_twins(tmp_path: Path) -> None:
         drawn(folder, tmp_path / "more", 3)
 
 
-def test_objects_out_of_the_central_square_are_passed_over(tmp_path: Path) -> None:
-    root = photokit.kaggle(tmp_path)
-    pool = find_pool(root, "annotations")
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"<xmin>8<": "<xmin>0<", "<xmax>24<": "<xmax>6<"}, "33% of its box are in the image's"),
+        ({"<xmax>24<": "<xmax>9<", ">20<": ">9<", "<xmax>5<": "<xmax>2<"}, "its box of 5 pixels"),
+    ],
+)
+def test_objects_that_a_generator_would_not_see_are_passed_over(
+    tmp_path: Path, changes: dict[str, str], said: str
+) -> None:
+    pool = find_pool(photokit.kaggle(tmp_path), "annotations")
     first = pool.groups["aeroplane"][0]
     file = tmp_path / f"ILSVRC/Annotations/CLS-LOC/val/{first.file.stem}.xml"
-    file.write_text(
-        file.read_text().replace("<xmin>8<", "<xmin>0<").replace("<xmax>24<", "<xmax>6<")
-    )
+    text = file.read_text()
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    file.write_text(text)
     choosing = Choosing(pool, 0, 3, 0, lambda _: None)
     with pytest.raises(UserError, match="'aeroplane': 2 of 3 images"):
         list(choosing.chosen())
-    assert "central square" in choosing.skipped[0].reason
+    assert said in choosing.skipped[0].reason
 
 
 def test_folders_that_hold_something_else_are_left_alone(tmp_path: Path) -> None:
