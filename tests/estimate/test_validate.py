@@ -10,9 +10,12 @@ import sys
 import pytest
 from e2e.kit import FOUR, called, ran_inline, written
 
+from p2lbench import suite as suites
 from p2lbench.estimate import cache, estimating
 from p2lbench.estimate.estimating import Estimate, MethodEstimate
-from p2lbench.report.estimate import roughly
+from p2lbench.estimate.objectives import objectives
+from p2lbench.plan import plan
+from p2lbench.report.estimate import lines, roughly, rows
 
 GENERATOR = """
 import os
@@ -262,3 +265,44 @@ def test_rows_of_the_same_cells_cost_once(tmp_path):
     document = estimated(written(tmp_path, optimizers=twice))
     assert [method["cells"] for method in document["estimate"]["methods"]] == [1, 0]
     assert document["passes"] == 3 * 2 * 2
+
+
+def keys_of(file, *overrides: str) -> list[str]:
+    checked, plugins = suites.load(file, (), overrides)
+    found = objectives(plan(checked, plugins), plugins.registry)
+    return sorted(objective.key for objective in found.values())
+
+
+def test_a_calibration_is_kept_by_what_decides_it(tmp_path, monkeypatch):
+    file = written(tmp_path)
+    known = keys_of(file)
+    assert len(known) == 1
+    for same in ("repeats=3", "seed=4", "optimizers=[adam]", "budget.passes=50"):
+        assert keys_of(file, same) == known, same
+    for other in ("threads=2", "candidates=3", "metrics=[l2]", "losses=[l2]"):
+        assert keys_of(file, other) != known, other
+    assert len(keys_of(file, "transforms=[none, color]")) == 2
+    (tmp_path / "tiny.py").write_text((tmp_path / "tiny.py").read_text() + "\n# changed\n")
+    assert keys_of(file) != known
+    monkeypatch.setattr(cache, "_processor", lambda: "another one")
+    assert not set(keys_of(file)) & set(known)
+
+
+def test_the_table_says_what_is_not_known():
+    methods = (
+        row("adam", 2, 1200, 3.0),
+        row("lbfgs", 2, 1200, 4.0, at_most=True),
+        row("endless", 2, None, None, at_most=True),
+        row("slow", 2, 9000, 700.0),
+    )
+    found = Estimate(methods, 2, 2, 0.0, 600.0, None)
+    assert [tuple(map(str, line)) for line in rows(found)] == [
+        ("adam", "2", "1,200", "3.0 s"),
+        ("lbfgs", "2", "≤ 1,200", "≤ 4.0 s"),
+        ("endless", "2", "not known", "not known, timeout 600 s"),
+        ("slow", "2", "9,000", "12 min > timeout 600 s"),
+    ]
+    said = list(lines(found))
+    assert said[:2] == ["generator  g", "loss       l"]
+    assert "passes     not known before" in said
+    assert "time       at most about 20 min with 2 workers, from nothing" in said
