@@ -8,10 +8,10 @@ from functools import cache
 from importlib import resources
 
 from p2lbench.options import build
-from p2lbench.plan import specs
 from p2lbench.registry import Registry, singular
 from p2lbench.report.text import plain
 from p2lbench.spec import Method, Spec, canonical
+from p2lbench.stated import specs
 
 Cited = Mapping[str, tuple[str, ...]]  # 'optimizer adam' → keys of references.bib, or BibTeX
 

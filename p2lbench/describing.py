@@ -9,11 +9,12 @@ from p2lbench import __version__, citations
 from p2lbench.imagelist import TUNE
 from p2lbench.measured import keep_metrics, measured_as
 from p2lbench.options import build
-from p2lbench.plan import Plan, specs
+from p2lbench.plan import Plan
 from p2lbench.reference.match import Reference
 from p2lbench.reference.told import Told
 from p2lbench.registry import Registry
 from p2lbench.spec import Method, canonical
+from p2lbench.stated import specs
 from p2lbench.store import Store, storable
 from p2lbench.suite import Suite
 from p2lbench.suiteinfo import SuiteInfo

@@ -12,12 +12,13 @@ from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor
 from p2lbench.identity import decided_by, read_cell
 from p2lbench.measured import ADDED, description, spec_of
-from p2lbench.plan import PlanRow, Task, used, weights_named
+from p2lbench.plan import PlanRow, Task
 from p2lbench.record import Record, Rescored
 from p2lbench.registry import Registry
 from p2lbench.rescoring import metric_keys, task, with_metric
 from p2lbench.runner import Follower
 from p2lbench.spec import Named, Spec
+from p2lbench.stated import used, weights_named
 from p2lbench.store import Standing, Store
 
 

@@ -204,10 +204,7 @@ def build(
     made = [_made(labels, found, metrics, suite) for labels, found in methods.items()]
     times = {} if runs is None else runs.runtimes({row.labels: row.complete for row in made})
     rows = _comparable([replace(row, runtimes=times.get(row.labels)) for row in made])
-    chosen_by = [suite.losses[row.labels[1]] for row in rows]
-    tuned_on = (suite.tuned_on, suite.reference and suite.reference.tuned_on)
-    chosen_by += [(name,) for name in tuned_on if name]
-    optimised = {name for names in chosen_by for name in _optimised(names)}
+    optimised = optimised_by(suite, [row.labels for row in rows])
     ranked_on = _ranking_metric(rows, names, optimised)
     everything = [cell for found in methods.values() for cell in found]
     board = Leaderboard(
@@ -281,9 +278,15 @@ def preferred(names: Iterable[str], optimised: Collection[str]) -> list[str]:
     return sorted(names, key=lambda name: (name in optimised, _preference(name)))
 
 
-def optimised_by(suite: SuiteInfo) -> set[str]:
-    """The metrics that some loss of the suite decides, or that its options were chosen by."""
-    chosen_by = [*suite.losses.values(), *([(suite.tuned_on,)] if suite.tuned_on else [])]
+def optimised_by(suite: SuiteInfo, rows: Iterable[Sequence[str]]) -> set[str]:
+    """The metrics that the losses of some rows decide, or that options were chosen by, here or
+    where rows of a reference are from.
+
+    Raises: KeyError if `suite.losses` lacks a row's loss.
+    """
+    tuned_on = (suite.tuned_on, suite.reference and suite.reference.tuned_on)
+    chosen_by = [suite.losses[loss] for loss in {row[1] for row in rows}]
+    chosen_by += [(name,) for name in tuned_on if name]
     return {name for names in chosen_by for name in _optimised(names)}
 
 

@@ -10,14 +10,14 @@ from math import isinf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import p2lbench
+from p2lbench import weights
 from p2lbench.budget import Budget
-from p2lbench.errors import UserError
 from p2lbench.masks.kinds import BACKGROUND, Mask
 from p2lbench.objective import HELD, PHI
-from p2lbench.registry import Origin, Registry
+from p2lbench.options import build
 from p2lbench.seeds import stream
-from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, canonical, digest, hashed
+from p2lbench.spec import AXES, InitMap, Method, Protocol, Spec, canonical, hashed
+from p2lbench.stated import files_hashed, origins, specs, stated
 from p2lbench.steps import Steps
 
 if TYPE_CHECKING:
@@ -251,12 +251,8 @@ def plan(suite: Suite, plugins: Plugins, device: str = "cpu") -> Plan:
         "device": device.partition(":")[0],
         "micro_batch": None,
     }
-    hashes: dict[str, str] = {}
-    return Plan(
-        suite,
-        device,
-        tuple(_planned(suite, plugins, method, common, hashes) for method in methods(suite)),
-    )
+    planner = _Planner(suite, plugins, common)
+    return Plan(suite, device, tuple(map(planner.planned, methods(suite))))
 
 
 def methods(suite: Suite) -> tuple[Method, ...]:
@@ -306,33 +302,47 @@ def candidate_seed(cell_seed: int, candidate: int) -> int:
     return stream(cell_seed, "candidate", candidate)
 
 
-def _planned(
-    suite: Suite,
-    plugins: Plugins,
-    method: Method,
-    common: Mapping[str, Any],
-    hashes: dict[str, str],
-) -> Planned:
-    from p2lbench.options import build
+@dataclass(frozen=True)
+class _Planner:
+    """Plans methods one by one; a plugin that several of them name is built once."""
 
-    parts = [build(spec, plugins.registry) for spec in method.transform.parts]
-    needs_truth = any(getattr(part, "needs_truth", False) for part in parts)
-    generator = build(method.generator.spec, plugins.registry)
-    truths = [spec for image in suite.images for spec, _ in image.truth] if needs_truth else []
-    identity = canonical(
-        {
-            **common,
-            **_said_of_variables(suite, method, generator),
-            "method": method.plain(),
-            "mask_scoring": mask_scoring(suite, method),
-            "weights": _weights(method, plugins, hashes),
-            **hashes_of_files(method, plugins.registry),
-            "origins": _origins([method, *truths], plugins),
-        }
-    )
-    conditional = getattr(generator, "conditional", False)
-    classes = tuple(generator.classes) if conditional else None
-    return Planned(method, identity, View(classes, needs_truth))
+    suite: Suite
+    plugins: Plugins
+    common: Mapping[str, Any]
+    built: dict[str, Any] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)  # of weights, by name
+
+    def planned(self, method: Method) -> Planned:
+        parts = [self._built(spec) for spec in method.transform.parts]
+        needs_truth = any(getattr(part, "needs_truth", False) for part in parts)
+        truths = [spec for image in self.suite.images for spec, _ in image.truth]
+        generator = self._built(method.generator.spec)
+        instances = [self._built(spec) for spec in specs(method)]
+        identity = canonical(
+            {
+                **self.common,
+                **_said_of_variables(self.suite, method, generator),
+                "method": method.plain(),
+                "mask_scoring": mask_scoring(self.suite, method),
+                "weights": {name: self._hash(name) for name in stated("weights", instances)},
+                **files_hashed(stated("files", instances)),
+                "origins": origins([method, *(truths if needs_truth else ())], self.plugins),
+            }
+        )
+        conditional = getattr(generator, "conditional", False)
+        classes = tuple(generator.classes) if conditional else None
+        return Planned(method, identity, View(classes, needs_truth))
+
+    def _built(self, spec: Spec) -> Any:
+        key = canonical(spec.plain())
+        if key not in self.built:
+            self.built[key] = build(spec, self.plugins.registry)
+        return self.built[key]
+
+    def _hash(self, name: str) -> str:
+        if name not in self.hashes:
+            self.hashes[name] = weights.locate(name).sha256
+        return self.hashes[name]
 
 
 def _said_of_variables(suite: Suite, method: Method, generator: Any) -> dict[str, Any]:
@@ -343,75 +353,3 @@ def _said_of_variables(suite: Suite, method: Method, generator: Any) -> dict[str
     roles = {name: role for name, role in suite.roles if name in own or not stated}
     steps = {name: step.plain() for name, step in suite.steps if name in own or not stated}
     return {"roles": roles, **({"steps": steps} if steps else {})}
-
-
-def used(method: Method) -> list[Spec]:
-    """The plugins that make images and scores of points: all but what searches."""
-    inits = [spec for _, spec in method.init.parts]
-    losses = [spec for spec, _ in method.loss.terms]
-    return [method.generator.spec, *losses, *method.transform.parts, *inits]
-
-
-def specs(value: Any) -> Iterator[Spec]:
-    """All plugins in a method, a row or options, nested ones included."""
-    if isinstance(value, Spec):
-        yield value
-        value = value.options
-    if isinstance(value, Mapping):
-        inner: Any = value.values()
-    elif isinstance(value, (list, tuple)):
-        inner = value
-    else:
-        inner = vars(value).values() if hasattr(value, "__dict__") else ()
-    for part in inner:
-        yield from specs(part)
-
-
-def _weights(method: Method, plugins: Plugins, hashes: dict[str, str]) -> dict[str, str]:
-    """Name → SHA-256 of all the weights that a method's plugins name; `hashes` remembers."""
-    from p2lbench import weights
-
-    names = set(weights_named(method, plugins.registry))
-    for name in names - hashes.keys():
-        hashes[name] = weights.locate(name).sha256
-    return {name: hashes[name] for name in names}
-
-
-def weights_named(value: Any, registry: Registry) -> Iterator[str]:
-    """The names of the weights that the plugins in a method or a row cannot work without."""
-    return _stated("weights", value, registry)
-
-
-def hashes_of_files(value: Any, registry: Registry) -> dict[str, list[str]]:
-    """`files`: the SHA-256 of each file that the plugins in a method or a row read beside their
-    weights; empty where they read none.
-
-    Raises:
-        UserError: one of them cannot be read.
-    """
-    from p2lbench.weights.files import known_hash
-
-    hashes = []
-    for file in _stated("files", value, registry):
-        try:
-            hashes.append(known_hash(Path(file)))
-        except OSError as error:
-            why = error.strerror or error
-            raise UserError(f"{file}: {why}; a plugin reads this file: put it there") from error
-    return {"files": hashes} if hashes else {}
-
-
-def _stated(member: str, value: Any, registry: Registry) -> Iterator[str]:
-    from p2lbench.options import build
-
-    for spec in specs(value):
-        yield from getattr(build(spec, registry), member, ())
-
-
-def _origins(used: Any, plugins: Plugins) -> list[dict[str, str | None]]:
-    """Versions of p2lbench and of exactly those plugins that a method uses."""
-    reported = [r.origin for r in plugins.reports if r.origin.name == "p2lbench"]
-    found = {(reported or [Origin("p2lbench", p2lbench.__version__)])[0]}
-    for spec in specs(used):
-        found.add(plugins.registry.find(spec.kind, spec.name)[0].origin)
-    return sorted((origin.plain() for origin in found), key=digest)

@@ -15,11 +15,12 @@ from p2lbench.finetuning.stored import applied, find
 from p2lbench.identity import decided_by
 from p2lbench.models import Models
 from p2lbench.objective import HELD, PHI, inverted
-from p2lbench.plan import PlanRow, Task, hashes_of_files, used, weights_named
+from p2lbench.plan import PlanRow, Task
 from p2lbench.project import Setting, prepare
 from p2lbench.registry import Registry
 from p2lbench.rescoring import task
 from p2lbench.spec import Method
+from p2lbench.stated import hashes_of_files, used, weights_named
 from p2lbench.store import Store
 from p2lbench.storedimage import StoredImage, mask_file, pixel_file
 from p2lbench.storedpoints import check_sizes, points_of, refuse_large, tensors_of

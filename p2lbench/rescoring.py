@@ -9,10 +9,11 @@ from typing import Any
 from p2lbench import weights
 from p2lbench.errors import StoreError, UserError
 from p2lbench.identity import read_cell
-from p2lbench.plan import Image, PlanRow, Task, hashes_of_files, weights_named
+from p2lbench.plan import Image, PlanRow, Task
 from p2lbench.record import Record
 from p2lbench.registry import Registry
 from p2lbench.spec import Spec, digest
+from p2lbench.stated import hashes_of_files, weights_named
 from p2lbench.store import Store
 from p2lbench.storedimage import StoredImage
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from p2lbench import weights
 from p2lbench.errors import Place, UserError
-from p2lbench.plan import hashes_of_files, weights_named
 from p2lbench.registry import Registry
 from p2lbench.spec import Spec, digest
+from p2lbench.stated import hashes_of_files, weights_named
 from p2lbench.yamlfile import display
 
 MADE_BY = "generator"  # key of the file's metadata

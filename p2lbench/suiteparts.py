@@ -16,12 +16,12 @@ from p2lbench.errors import Place, UserError, did_you_mean
 from p2lbench.imagechecks import ImageChecks, is_conditional
 from p2lbench.imagelist import TUNE, Found, read_images
 from p2lbench.options import build
-from p2lbench.plan import hashes_of_files, weights_named
 from p2lbench.plugins import Plugins
 from p2lbench.reference import folder
 from p2lbench.reference.match import renamed
 from p2lbench.rules import Rules
 from p2lbench.spec import AXES, Method, Named
+from p2lbench.stated import hashes_of_files, weights_named
 from p2lbench.suitefile import Written
 from p2lbench.truth import read_truth
 from p2lbench.tuning.entries import entries

@@ -18,10 +18,11 @@ from pydantic import BaseModel, Field
 from p2lbench import weights
 from p2lbench.checks import STRICT, checked
 from p2lbench.errors import Place, SuiteErrors, UserError
-from p2lbench.plan import Image, hashes_of_files, mask_scoring, methods, weights_named
+from p2lbench.plan import Image, mask_scoring, methods
 from p2lbench.registry import Registry
 from p2lbench.runtimes import Frozen, RowTargets
 from p2lbench.spec import Method, digest
+from p2lbench.stated import hashes_of_files, weights_named
 from p2lbench.store import storable
 from p2lbench.yamlfile import always, display
 

@@ -16,20 +16,12 @@ from fakesuite import BUILT_IN, OTHER, SUITE, folder, loader, registry
 from PIL import Image as Pillow
 
 from p2lbench import weights
-from p2lbench.plan import (
-    Image,
-    Plan,
-    candidate_seed,
-    class_index,
-    crossed,
-    hashes_of_files,
-    plan,
-    seed,
-)
+from p2lbench.plan import Image, Plan, candidate_seed, class_index, crossed, plan, seed
 from p2lbench.plugins import Plugins, Report
 from p2lbench.registry import Origin, Registry
 from p2lbench.rescoring import metric_keys
 from p2lbench.spec import Named, Spec
+from p2lbench.stated import hashes_of_files
 from p2lbench.suite import Suite, load
 
 

@@ -15,6 +15,7 @@ from p2lbench.errors import StoreError, UserError
 from p2lbench.leaderboard import Metric, SuiteInfo
 from p2lbench.plan import Image
 from p2lbench.record import Record
+from p2lbench.reference.told import Told
 from p2lbench.report.sidebysideview import SideBySideView, as_markdown
 from p2lbench.sidebyside import SideBySide, compare
 from p2lbench.spec import canonical, digest
@@ -190,6 +191,17 @@ def test_metrics(tmp_path: Path) -> None:
     assert compare(first, second, "l1").metric == "l1"
     with pytest.raises(UserError, match="Both have: l1, psnr"):
         compare(first, second, "more")
+
+
+def test_what_a_reference_was_tuned_on_is_optimised_as_well(tmp_path: Path) -> None:
+    metrics = ("l1", "held", "other")
+    first = folder(tmp_path / "a", {"adam": row(1.0)}, metrics=metrics)
+    second = folder(tmp_path / "b", {"adam": row(2.0)}, metrics=metrics, steps=20)
+    assert compare(first, second).metric == "held"
+    told = Told("published", "theirs", "0" * 64, (), tuned_on="held")
+    second.set_header(SuiteInfo("quick", 2, 1, "paper", LOSS, reference=told).plain())
+    assert compare(first, second).metric == "other"
+    assert compare(second, first).metric == "other"
 
 
 def test_metrics_that_are_computed_in_different_ways_are_not_compared(tmp_path: Path) -> None:

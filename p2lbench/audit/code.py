@@ -10,10 +10,10 @@ from p2lbench import weights
 from p2lbench.audit.findings import Findings
 from p2lbench.errors import UserError
 from p2lbench.options import build
-from p2lbench.plan import hashes_of_files, specs, used, weights_named
 from p2lbench.registry import Origin, Registry
 from p2lbench.rescoring import metric_keys
 from p2lbench.spec import Method, Spec, canonical
+from p2lbench.stated import hashes_of_files, specs, used, weights_named
 
 
 def lacking(parts: list[Spec], registry: Registry) -> str | None:

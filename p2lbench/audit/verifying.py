@@ -14,13 +14,14 @@ from p2lbench.errors import StoreError
 from p2lbench.executors.base import Executor
 from p2lbench.measured import spec_of
 from p2lbench.options import build
-from p2lbench.plan import PlanRow, Task, class_index, used
+from p2lbench.plan import PlanRow, Task, class_index
 from p2lbench.record import Record, Rescored, Status
 from p2lbench.reference.folder import FROM
 from p2lbench.registry import Registry
 from p2lbench.rescoring import task
 from p2lbench.runner import Follower
 from p2lbench.spec import Method, Spec
+from p2lbench.stated import used
 from p2lbench.store import Store
 from p2lbench.storedimage import StoredImage, mask_file, pixel_file
 from p2lbench.storedpoints import check_sizes, refuse_large

@@ -69,6 +69,6 @@ def _processor() -> str:
 
 
 def _whole(entries: Any) -> Iterator[tuple[str, Calibration]]:
-    for key, plain in entries.items():
+    for key, plain in dict(entries).items():
         with suppress(ValueError, TypeError, KeyError):
             yield str(key), Calibration.read(plain)

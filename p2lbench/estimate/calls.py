@@ -78,13 +78,13 @@ def _asking(optimizer: AskTell, prospect: Prospect) -> Spending | None:
     n, left = prospect.candidates, prospect.remaining.passes
     points = optimizer.population_size(prospect.space, n)
     planned = _claimed(optimizer, prospect)
-    if points is None:
-        return None if left == inf else Spending((Calls(False, n, left // 1 / n),), at_most=True)
-    if planned is None and left == prospect.remaining.seconds == inf:
+    if points and planned is None and left == prospect.remaining.seconds == inf:
         planned = ceil(UNBOUNDED_PASSES * n / points) * points
     total = left if planned is None else min(planned, left)
     if total == inf:
         return None
+    if points is None:
+        return Spending((Calls(False, n, total // 1 / n),), at_most=planned is None)
     # Nevergrad's last step is a smaller one, if need be.
     steps = total // 1 / points if isinstance(optimizer, Nevergrad) else total // points
     return Spending((Calls(False, points, steps),) if steps else ())

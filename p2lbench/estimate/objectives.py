@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
+from p2lbench.budget import Budget
 from p2lbench.estimate.cache import machine
 from p2lbench.estimate.planned import Terms
 from p2lbench.estimate.timing import Order
@@ -36,7 +38,7 @@ def objectives(plan: Plan, registry: Registry) -> dict[str, Objective]:
     metrics = tuple(zip(suite.metric_labels, suite.metrics, strict=True))
     for group, cell in _cells(plan, set(groups)):
         pixels, mask = decoded(cell.image)
-        task = Task(_idle(cell), pixels, mask, metrics, suite.timeout)
+        task = Task(_idle(cell), pixels, mask, metrics, timeout=inf)
         decides = {
             "versions": dict(agreement.identity(task)),
             "objective": group,
@@ -72,8 +74,8 @@ def _cells(plan: Plan, groups: set[str]) -> Iterator[tuple[str, Cell]]:
 
 
 def _idle(cell: Cell) -> Cell:
-    """It searches nothing, and begins at the prior."""
+    """It searches nothing, begins at the prior, and has no budget: that is for its methods."""
     method = cell.method
     transform = replace(method.transform, search=None)
     idle = replace(method, transform=transform, init=NO_INIT, optimizer=NOTHING)
-    return replace(cell, method=idle)
+    return replace(cell, method=idle, budget=Budget())

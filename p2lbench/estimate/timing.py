@@ -17,8 +17,8 @@ from p2lbench.spec import Method
 if TYPE_CHECKING:
     from p2lbench.problem import Problem
 
-SECONDS = 3.0  # for all sizes of an objective together
-MOST_SECONDS = 0.6  # for one of them
+SECONDS = 2.0  # for all sizes of an objective together
+MOST_SECONDS = 0.5  # for one of them
 LEAST_CALLS = 3
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from p2lbench import weights
 from p2lbench.errors import UserError
-from p2lbench.plan import Task, hashes_of_files, specs, used, weights_named
+from p2lbench.plan import Task
 from p2lbench.registry import Origin, Registry
 from p2lbench.spec import canonical
+from p2lbench.stated import hashes_of_files, specs, used, weights_named
 from p2lbench.weights import WeightsMissing
 
 NOT_HERE = "not here"

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 class Chain(Optimizer):
-    """Runs stages in order; a later one's search starts from the mean of what it was handed.
-
-    `fitted`: each is scaled to its part of the budget when its turn comes.
-    """
+    """Runs stages in order; a later one's search starts from the mean of what it was handed."""
 
     source = "a composition: see its stages"
     cost = "its stages'"
@@ -33,7 +30,7 @@ class Chain(Optimizer):
             raise ValueError("stages: expected at least one optimizer, got none")
         self.stages = stages
         self.coupled = any(stage.coupled for stage in stages)
-        self.fitted = False
+        self.fitted = False  # each stage is scaled to its part of the budget when its turn comes
 
     def check(self, variables: Collection[str]) -> None:
         for stage in self.stages:

@@ -12,18 +12,12 @@ from typing import Any
 from p2lbench.errors import StoreError, UserError
 from p2lbench.folder import damaged
 from p2lbench.options import build
-from p2lbench.plan import (
-    Plan,
-    Planned,
-    PlanRow,
-    hashes_of_files,
-    specs,
-    weights_named,
-)
+from p2lbench.plan import Plan, Planned, PlanRow
 from p2lbench.reference import differences, folder
 from p2lbench.reference.told import Told, ToldRow
 from p2lbench.registry import Registry
 from p2lbench.spec import Method, canonical, hashed
+from p2lbench.stated import hashes_of_files, specs, weights_named
 from p2lbench.store import Store
 
 Labels = tuple[str, str, str, str, str]

@@ -114,7 +114,8 @@ def _looked_at(
     if wanted is not None:
         return wanted
     valued = [name for name in names if any(pair.figures[name] for pair in found)]
-    order = preferred(valued or names, optimised_by(one.suite) | optimised_by(other.suite))
+    optimised = [optimised_by(side.suite, side.cells) for side in (one, other)]
+    order = preferred(valued or names, set[str]().union(*optimised))
     return next(iter(order), None)
 
 

@@ -12,10 +12,10 @@ from p2lbench import weights
 from p2lbench.errors import UserError, did_you_mean
 from p2lbench.folder import explained
 from p2lbench.options import build
-from p2lbench.plan import weights_named
 from p2lbench.registry import Registry
 from p2lbench.report.text import count
 from p2lbench.runner import Outcome
+from p2lbench.stated import weights_named
 from p2lbench.store import Store
 from p2lbench.suite import Suite
 from p2lbench.tuning import TRIALS
