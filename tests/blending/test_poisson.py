@@ -63,6 +63,14 @@ def test_the_whole_region_counts() -> None:
     assert blend(source, photo, region)[15, 15, 0] > 130
 
 
+def test_a_region_up_to_the_border_counts_up_to_the_border() -> None:
+    photo = np.full((40, 50, 3), 120, dtype=np.uint8)
+    source = photo.copy()
+    source[1:5, 1:6] = 200
+    whole = np.ones(photo.shape[:2], dtype=np.bool_)
+    assert np.abs(blend(source, photo, whole).astype(int) - source).max() <= 1
+
+
 def test_colours_are_the_photos() -> None:
     """Only differences between pixels are taken over."""
     photo = smooth(50, 60)
