@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from p2lbench.cli.common import FOLDER, show, table
+from p2lbench.cli.common import FOLDER, PLUGIN, logs_only, show, table
 from p2lbench.cli.waiting import waiting
 
 
@@ -36,17 +36,21 @@ def figures(
     width: Annotated[
         Width, typer.Option("--width", help="Of one column of a paper, or of its page.")
     ] = Width.column,
+    plugin: PLUGIN = None,
 ) -> None:
     """Draw a results folder's figures for a paper, one per file."""
     from p2lbench import leaderboard
+    from p2lbench.plugins import load
     from p2lbench.report.paper import draw_all
     from p2lbench.store import Store
 
     lines: list[list[str]] = []
-    with Store.open_read(folder) as store, waiting("reading the results") as say:
+    with Store.open_read(folder) as store, waiting("reading the results") as say, logs_only():
+        registry = load(plugin or []).registry
         board = leaderboard.load(store)
         say("drawing figures")
-        for one in draw_all(store, board, output or folder / "figures", form.value, width.value):
+        where = output or folder / "figures"
+        for one in draw_all(store, board, where, form.value, width.value, registry):
             lines.append([one.name, str(one.path or "not drawn"), one.reason])
             say(f"drawing figures: {len(lines)} done")
     show(table(["figure", "file", ""], lines))

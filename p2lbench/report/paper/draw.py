@@ -9,9 +9,10 @@ from typing import NamedTuple
 from p2lbench.errors import StoreError
 from p2lbench.folder import explained
 from p2lbench.leaderboard import Leaderboard
+from p2lbench.registry import Registry
 from p2lbench.report.curves import Spent
 from p2lbench.report.figures import convergence
-from p2lbench.report.paper import bestofk, curves, effects, grid, pareto
+from p2lbench.report.paper import bestofk, classvectors, curves, effects, grid, pareto
 from p2lbench.report.paper.style import Width
 from p2lbench.store import Store
 
@@ -27,9 +28,16 @@ class Drawn(NamedTuple):
 
 
 def draw_all(
-    store: Store, board: Leaderboard, where: Path, form: str, width: Width
+    store: Store,
+    board: Leaderboard,
+    where: Path,
+    form: str,
+    width: Width,
+    registry: Registry | None = None,
 ) -> Iterator[Drawn]:
     """Draw into a folder, which is made; `form`: `pdf` or `png`.
+
+    `registry`: with the generators, for what needs them.
 
     Raises: StoreError: the results are damaged, or a file cannot be written.
     """
@@ -43,6 +51,9 @@ def draw_all(
         "best-of-k": lambda path: bestofk.draw(path, board, width),
         "effects": lambda path: effects.draw(path, board, width),
     }
+    if registry is not None:
+        known = registry  # a name of its own, that is not None inside of the function
+        makers["class-vectors"] = lambda path: classvectors.draw(path, store, known, width)
     for name, draw in makers.items():
         path = where / f"{name}.{form}"
         with explained(where):
