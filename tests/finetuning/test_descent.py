@@ -120,7 +120,7 @@ def test_it_ends_on_a_term(ran: Path) -> None:
     tuned = descend(loaded(ran), options)
     assert tuned.reached
     assert tuned.terms["mse"][1] < options.stop < tuned.losses[-1]
-    with pytest.raises(UserError, match="no term 'msd'. Did you mean 'mse'"):
+    with pytest.raises(UserError, match=r"no term 'msd'\. Did you mean 'mse'"):
         descend(loaded(ran), Options(stop_on="msd"))
 
 
@@ -160,11 +160,21 @@ def test_what_the_suite_froze_stays(tmp_path: Path) -> None:
     assert not tuned.projection.latents["z"].equal(projection.latents["z"])
 
 
-def test_a_loss_that_is_not_finite_ends_it_and_puts_the_weights_back(ran: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_it_and_puts_the_weights_back(
+    ran: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     projection = loaded(ran)
-    before = projection.image()
-    with pytest.raises(UserError, match="not finite after 1 steps: lower --lr"):
-        descend(projection, Options(lr=3e38, steps=5))
+    before, forward = projection.image(), projection.setting.generator.forward
+    calls: list[int] = []
+
+    def breaking(**latents: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return forward(**latents) * (1.0 if len(calls) < 3 else torch.nan)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(projection.setting.generator, "forward", breaking)
+        with pytest.raises(UserError, match="not finite after 1 steps: lower --lr"):
+            descend(projection, Options(lr=0.01, steps=5))
     assert projection.image().equal(before)
 
 
@@ -174,6 +184,7 @@ def test_a_loss_that_is_not_finite_ends_it_and_puts_the_weights_back(ran: Path) 
         ({"weight": -1.0}, "--weight: expected a number from 0 on"),
         ({"stop": float("nan")}, "--stop: expected a number from 0 on"),
         ({"lr": 0.0}, "--lr: expected a number above 0"),
+        ({"lr": 1e39}, "at most 1e"),
         ({"steps": -1}, "--steps: expected 0 or more"),
     ],
 )
