@@ -156,7 +156,7 @@ def _parameters(factory: Factory) -> None:
     latents, base = _latents(generator, 2), clones(named)
     first, own = _images(generator, latents), _images(other, latents)
     sizes = {name: tensor.abs().mean() for name, tensor in base.items()}
-    drift = {name: size * noise(*base[name].shape, seed=1) for name, size in sizes.items()}
+    drift = {name: size * noise(1, *base[name].shape, seed=1)[0] for name, size in sizes.items()}
     weights = noise(*first.shape, seed=9)
 
     def terms(move: Tensor) -> Tensor:
