@@ -12,10 +12,10 @@ from finetuning.nets import MOVED, loaded, made, plugin, suite
 from PIL import Image
 
 from p2lbench import suite as suites
-from p2lbench.errors import SuiteErrors, UserError
+from p2lbench.errors import StoreError, SuiteErrors, UserError
 from p2lbench.finetuning import editing
 from p2lbench.finetuning.jobs import Job, jobs
-from p2lbench.finetuning.tradeoff import gathered
+from p2lbench.finetuning.tradeoff import TradeOff, gathered, of_folder
 from p2lbench.finetuning.wanted import Wanted
 from p2lbench.finetuning.worker import Study
 from p2lbench.plugins import load as plugins
@@ -123,6 +123,8 @@ def test_each_entry_begins_with_the_projection(study: tuple[Path, Wanted]) -> No
     board = gathered("s", JUDGES, found[:-1])
     assert [point.method for point in board.points] == ["adam | none"] * 4 + [MOVED] * 4
     assert board.judge == JUDGES[-1]
+    again = json.dumps(board.to_json())
+    assert TradeOff.read(json.loads(again)) == board
 
 
 def test_a_failure_has_its_reason(study: tuple[Path, Wanted]) -> None:
@@ -137,6 +139,17 @@ def test_a_failure_has_its_reason(study: tuple[Path, Wanted]) -> None:
     assert isinstance(todo[0], Job)
     point = gathered("s", JUDGES, [entry]).points[0]
     assert (point.images, point.missing, point.loss) == (0, 1, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[[", "{}", '{"suite": "s", "judge": "j", "failed": [], "points": [{}]}', "[" * 100_000],
+)
+def test_a_damaged_tradeoff_is_refused(tmp_path: Path, text: str) -> None:
+    assert of_folder(tmp_path) is None
+    (tmp_path / "tradeoff.json").write_text(text)
+    with pytest.raises(StoreError, match="not what a run writes"):
+        of_folder(tmp_path)
 
 
 def test_an_edit_moves_the_class_alone(ran: Path) -> None:
