@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,7 +76,8 @@ def run(
             log().print(Text(left_out(checked)), soft_wrap=True)
         outcome = followed(planned, plugins, chosen, results, limit=limit, fresh=fresh)
         board, pictures = draw(outcome.folder, as_json)
-        traded = tradeoff.followed(checked, outcome.folder, planned.device, fresh)
+        with going_on(fresh):
+            traded = tradeoff.followed(checked, outcome.folder, planned.device, fresh)
     if as_json:
         emit({**outcome.to_json(), **tradeoff.summary(traded)})
     else:
@@ -110,11 +111,17 @@ def followed(
     from p2lbench.report.progress import RunProgress
 
     total = len(planned) if limit is None else min(limit, len(planned))
+    with going_on(fresh), RunProgress(total, console=log()) as progress:
+        return runner.run(
+            planned, plugins.registry, executor, results, progress, limit=limit, fresh=fresh
+        )
+
+
+@contextmanager
+def going_on(fresh: bool) -> Iterator[None]:
+    """At an interrupt inside, tells the command to go on with."""
     try:
-        with RunProgress(total, console=log()) as progress:
-            return runner.run(
-                planned, plugins.registry, executor, results, progress, limit=limit, fresh=fresh
-            )
+        yield
     except KeyboardInterrupt:
         said = f"interrupted; what was finished is kept. To go on: {again(sys.argv[1:])}"
         log().print(Text(said), soft_wrap=True)

@@ -35,7 +35,8 @@ def summary(found: TradeOff | None) -> dict[str, Any]:
 
 def shown(found: TradeOff, folder: Path) -> None:
     """The table, what failed, and where the pictures are."""
-    from p2lbench.finetuning.study import CURVES, DOCUMENT, GRID
+    from p2lbench.finetuning.study import CURVES, GRID
+    from p2lbench.finetuning.tradeoff import DOCUMENT
 
     columns = ("method", "lambda", "loss", "moved", "steps", "seen", "probability", "object")
     lines = [_line(point, found.judge) for point in found.points]

@@ -8,6 +8,7 @@ from math import isfinite
 from p2lbench.errors import UserError
 
 WHOLE = "loss"  # what `stop_on` calls the whole loss
+MAX_LR = 1e6
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Options:
         for name in ("weight", "stop"):
             if not (isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"--{name}: expected a number from 0 on, got {getattr(self, name)}")
-        if not (isfinite(self.lr) and self.lr > 0):
-            raise UserError(f"--lr: expected a number above 0, got {self.lr}")
+        if not 0 < self.lr <= MAX_LR:
+            raise UserError(f"--lr: expected a number above 0, at most {MAX_LR:g}, got {self.lr}")
         if self.steps < 0:
             raise UserError(f"--steps: expected 0 or more, got {self.steps}")

@@ -10,13 +10,13 @@ from typing import Any
 
 from p2lbench.finetuning import figure
 from p2lbench.finetuning.jobs import jobs, keep, kept
-from p2lbench.finetuning.tradeoff import TradeOff, gathered
+from p2lbench.finetuning.tradeoff import DOCUMENT, TradeOff, gathered
 from p2lbench.finetuning.worker import worked
 from p2lbench.folder import explained
 from p2lbench.store import Store
 from p2lbench.suite import Suite
 
-DOCUMENT, CURVES, GRID = "tradeoff.json", "tradeoff.png", "tradeoff-grid.png"
+CURVES, GRID = "tradeoff.png", "tradeoff-grid.png"
 
 
 def study(

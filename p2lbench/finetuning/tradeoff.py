@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import getitem
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from p2lbench.choosing import told
+from p2lbench.errors import StoreError
+from p2lbench.storedpoints import refuse_large
+
+DOCUMENT = "tradeoff.json"
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,14 @@ class TradeOff:
             "failed": list(self.failed),
         }
 
+    @classmethod
+    def read(cls, plain: Any) -> TradeOff:
+        """The inverse of `to_json`. Raises: KeyError, TypeError, ValueError if it is none."""
+        points = tuple(Point(**point) for point in plain["points"])
+        for point in points:
+            _check(point)
+        return cls(str(plain["suite"]), str(plain["judge"]), points, tuple(plain["failed"]))
+
     def of(self, protocol: str) -> dict[str, list[Point]]:
         """Method → its points of a protocol."""
         found: dict[str, list[Point]] = {point.method: [] for point in self.points}
@@ -64,6 +78,38 @@ class TradeOff:
             if point.protocol == protocol:
                 found[point.method].append(point)
         return found
+
+
+def of_folder(folder: Path) -> TradeOff | None:
+    """What a results folder has of it; None if there is nothing.
+
+    Raises:
+        StoreError: its file is not what a run writes.
+    """
+    path = folder / DOCUMENT
+    if not path.is_file():
+        return None
+    try:
+        refuse_large(path)
+        return TradeOff.read(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        why = f"not what a run writes ({error!r:.200}); run the suite again"
+        raise StoreError(f"{path}: {why}") from error
+
+
+def _check(point: Point) -> None:
+    """Raises: ValueError if its fields are of other types."""
+    numbers = [point.weight, point.loss, point.distance, point.steps]
+    numbers += [point.object, point.background]
+    for named in (point.metrics, point.seen, point.probability):
+        numbers += named.values()
+    if not all(number is None or isinstance(number, (int, float)) for number in numbers):
+        raise ValueError("expected numbers")
+    counts = (point.images, point.missing, point.reached)
+    if not all(isinstance(number, int) for number in counts):
+        raise ValueError("expected whole numbers")
+    if not isinstance(point.method, str) or not isinstance(point.protocol, str):
+        raise ValueError("expected a method's name and a protocol")
 
 
 def gathered(suite: str, judges: Sequence[str], entries: Iterable[dict[str, Any]]) -> TradeOff:

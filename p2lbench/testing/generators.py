@@ -12,7 +12,7 @@ from p2lbench.space import ROLES, Space, Variable
 from p2lbench.testing.check import Factory, Kit, Violation, does_not_apply
 from p2lbench.testing.common import add_common, build
 from p2lbench.testing.sameness import other_global_states
-from p2lbench.testing.tensors import apart, check_gradient, clones, noise, unchanged
+from p2lbench.testing.tensors import apart, check_gradient, check_slope, clones, noise, unchanged
 
 check = Kit("generator")
 KITS = {"generator": check}
@@ -144,6 +144,68 @@ def _frozen(factory: Factory) -> None:
             "images that require one though no latent does",
             "Call requires_grad_(False) on the network in load: it costs memory and time.",
         )
+
+
+@check("parameters", "its images follow the weights that it names, and have their gradient")
+def _parameters(factory: Factory) -> None:
+    generator, other = _loaded(factory), _loaded(factory)
+    named = dict(generator.parameters())
+    if not named:
+        does_not_apply("it names no weights: it cannot be fine-tuned")
+    _check_weights(named)
+    latents, base = _latents(generator, 2), clones(named)
+    first, own = _images(generator, latents), _images(other, latents)
+    sizes = {name: tensor.abs().mean() for name, tensor in base.items()}
+    drift = {name: size * noise(1, *base[name].shape, seed=1)[0] for name, size in sizes.items()}
+    weights = noise(*first.shape, seed=9)
+
+    def terms(move: Tensor) -> Tensor:
+        for name, tensor in named.items():
+            tensor.copy_(base[name] + float(move) * drift[name])
+        return generator.forward(**latents) * weights
+
+    slope = _slope_by_weights(generator, named, latents, drift, weights)
+    check_slope("the images by the weights", terms, torch.zeros(1), slope, torch.ones(1))
+    _check_equal(own, _images(other, latents), "from an instance beside one whose weights moved")
+    with torch.no_grad():
+        terms(torch.zeros(1))
+    _check_equal(first, _images(generator, latents), "after its weights were put back")
+
+
+def _check_weights(named: dict[Any, Any]) -> None:
+    for name, tensor in named.items():
+        right = isinstance(name, str) and isinstance(tensor, Tensor)
+        if not right or not tensor.is_leaf or tensor.dtype != torch.float32:
+            got = f"{tensor.dtype}" if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise Violation("parameters(): names to float32 leaves", f"{name!r}: {got}")
+        if not bool(tensor.isfinite().all()):
+            raise Violation("finite weights", f"NaN or infinity in {name}")
+
+
+def _slope_by_weights(
+    generator: Generator,
+    named: dict[str, Tensor],
+    latents: dict[str, Tensor],
+    drift: dict[str, Tensor],
+    weights: Tensor,
+) -> Tensor:
+    """(1,): of the sum of weighted images, along the drift of all weights."""
+    try:
+        for tensor in named.values():
+            tensor.requires_grad_(True)
+        total = (generator.forward(**latents) * weights).sum()
+        if not total.requires_grad:
+            raise Violation(
+                "images whose gradient reaches the weights",
+                "none",
+                "Name the tensors that forward uses as they stand, no copies; no torch.no_grad.",
+            )
+        found = torch.autograd.grad(total, [*named.values()], allow_unused=True)
+    finally:
+        for tensor in named.values():
+            tensor.requires_grad_(False)
+    slopes = zip(found, drift.values(), strict=True)
+    return torch.stack([(g * d).sum() for g, d in slopes if g is not None]).sum()[None]
 
 
 @check("same", "the same latents give the same images, in every process")

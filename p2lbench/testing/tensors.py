@@ -69,12 +69,13 @@ def check_gradient(what: str, f: Callable[[Tensor], Tensor], x: Tensor) -> None:
     if not bool(gradient.isfinite().all()):
         raise Violation(f"a finite gradient of {what}", "NaN or infinity")
     for seed in range(3):
-        _check_slope(what, f, x, gradient, noise(*x.shape, seed=seed))
+        check_slope(what, f, x, gradient, noise(*x.shape, seed=seed))
 
 
-def _check_slope(
+def check_slope(
     what: str, f: Callable[[Tensor], Tensor], x: Tensor, gradient: Tensor, direction: Tensor
 ) -> None:
+    """Raises Violation if a gradient of `f` at `x` is not its slope along a direction."""
     claimed = float((gradient.double() * direction.double()).sum())
     # A slope of about zero is a sum of terms that cancel, and no more exact than they are.
     usual = float(gradient.double().norm() * direction.double().square().mean().sqrt())

@@ -289,6 +289,29 @@ def test_a_missing_checkpoint_is_left_to_the_suite_to_report():
         generator.load("cpu")
 
 
+def test_it_demodulates_with_the_weights_of_now() -> None:
+    generator = loaded()
+    named = generator.parameters()
+    w = torch.zeros(1, *generator.variables[0].shape)
+    before = generator.forward(w=w)
+    with torch.no_grad():
+        named["synthesis.first.weight"].mul_(3.0)
+        named["synthesis.convolutions.0.weight"].mul_(0.5)
+    # Demodulation undoes a factor on all of a layer's weights (Karras et al. 2020, eq. 3).
+    assert generator.forward(w=w).allclose(before, atol=1e-4)
+    with torch.no_grad():
+        named["synthesis.first.weight"][0].add_(1.0)
+    assert not generator.forward(w=w).allclose(before, atol=1e-3)
+
+
+@pytest.mark.parametrize(("space", "mapped"), [("z", True), ("w", False)])
+def test_it_names_what_its_images_go_through(space: str, mapped: bool) -> None:
+    named = loaded(space=space).parameters()
+    assert any(name.startswith("mapping.layers") for name in named) == mapped
+    assert not any(name.endswith((".noise", ".squares")) for name in named)
+    assert not {"w_mean", "w_std"} & set(named)
+
+
 @pytest.mark.parametrize("check", checks("generator"), ids=str)
 @pytest.mark.parametrize("options", [{"space": "w+"}, {"space": "z", "noise": "variable"}], ids=str)
 def test_conformance(check: Check, options: dict[str, Any]) -> None:

@@ -108,6 +108,31 @@ class Divides(Tiny):
         self.width = 8 / parts
 
 
+class Linear(Network):
+    """Its weights may be fine-tuned."""
+
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.net.named_parameters())
+
+
+def naming(name: Any) -> Any:
+    """The network with other weights named."""
+    return type("Named", (Network,), {"parameters": name})
+
+
+def squared(self: Any, z: Any, c: Any) -> Any:
+    weight = self.net[0].weight
+    weight = weight + (weight**2).detach()
+    return torch.tanh(torch.cat([z, c], 1) @ weight.T).view(-1, 3, 8, 10)
+
+
+SHARED = nn.Linear(6, 240).requires_grad_(False)
+
+
+def shared(self: Any, device: str) -> None:
+    self.net = nn.Sequential(SHARED, nn.Tanh())
+
+
 def halves_bad_variables(**wrong: Any) -> Any:
     return changed(variables=(Variable("z", (4,), **wrong), C))
 
@@ -142,6 +167,11 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("same", after(lambda images: images + 0 * torch.rand(1)), "others after forward"),
     ("same", type("Unseeded", (Network,), {"seeded": False}), "from another instance"),
     ("load", LoadsTwice, "after load was called again"),
+    ("parameters", naming(lambda self: {"w": 3.0}), "float32 leaves; got 'w': float"),
+    ("parameters", naming(lambda self: {"w": self.net[0].weight.double()}), "got 'w': torch.flo"),
+    ("parameters", naming(lambda self: {"w": self.net[0].weight.clone()}), "reaches the weights"),
+    ("parameters", type("Detached", (Linear,), {"forward": squared}), "to be its slope"),
+    ("parameters", type("Shared", (Linear,), {"load": shared}), "an instance beside one"),
     ("classes", changed(conditional=False), "conditional = True"),
     ("classes", changed(classes=("a", "a")), "all different"),
     ("classes", changed(embed=lambda self, ids: torch.eye(3)[ids]), "class vectors"),
@@ -151,10 +181,14 @@ BROKEN: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("factory", [Tiny, Unconditional])
+@pytest.mark.parametrize("factory", [Tiny, Unconditional, Network, Linear])
 @pytest.mark.parametrize("check", checks("generator"), ids=str)
 def test_honest_generators_pass(check: Check, factory: Any) -> None:
-    check(factory)
+    if check.id == "parameters" and not issubclass(factory, Network):
+        with pytest.raises(NotApplicable, match="names no weights"):
+            check(factory)
+    else:
+        check(factory)
 
 
 @pytest.mark.parametrize(("name", "factory", "message"), BROKEN)
