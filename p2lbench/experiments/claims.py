@@ -119,7 +119,7 @@ def _effects(
 ) -> Iterator[tuple[tuple[str, Statistic], Effect | None]]:
     metrics = [SECONDS] if claim.of == "seconds" else board.metrics
     for metric in metrics:
-        for statistic in STATISTICS:
+        for statistic in STATISTICS[:1] if claim.of == "seconds" else STATISTICS:
             ours, theirs = (
                 _complete(board, k, errors, metric.name, statistic) for k in (better, worse)
             )

@@ -43,16 +43,6 @@ def against(better: Side, worse: Side) -> Pairs:
     return pairs
 
 
-def among(side: Side) -> Pairs:
-    """Every two rows of one side that differ in nothing but what it names."""
-    both = against(side, side)
-
-    def pairs(entries: Sequence[Entry]) -> Iterator[tuple[int, int]]:
-        yield from ((i, j) for i, j in both(entries) if i < j)
-
-    return pairs
-
-
 def _fits(wanted: Label, name: str) -> bool:
     if isinstance(wanted, re.Pattern):
         return wanted.fullmatch(name) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,8 +58,21 @@ class Source:
         return unlike_the_paper(run, wanted)
 
     def name_of(self, row: Row) -> str:
-        """A row by the axes that vary, the optimizer first."""
-        return " · ".join(plain(row.labels[k]) for k in reversed(self.board.varying))
+        """A row by the axes that vary, the optimizer first; without what most rows have."""
+        usual = self._usual
+        named = (
+            row.labels[k] for k in reversed(self.board.varying) if usual.get(k) != row.labels[k]
+        )
+        return " · ".join(plain(label) for label in named)
+
+    @cached_property
+    def _usual(self) -> dict[int, str]:
+        """Axis → the commonest name, but for the optimizer's; no transform counts as that."""
+        found = {}
+        for k in self.board.varying[:-1]:
+            names = Counter(row.labels[k] for row in self.board.rows)
+            found[k] = "none" if k == 2 and "none" in names else names.most_common(1)[0][0]
+        return found
 
     def _method(self, row: Row) -> Method | None:
         run = self.runs.get(row.labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from p2lbench.experiments.claims import Checked, Verdict, check
+from p2lbench.experiments.claims import Checked, Verdict, check, judged
 from p2lbench.experiments.comparable import OTHER_IMAGES
 from p2lbench.experiments.errors import Statistic
 from p2lbench.experiments.model import Claim
@@ -18,7 +18,8 @@ from p2lbench.stats import Effect
 @dataclass(frozen=True)
 class Told:
     """One pair of rows. `effect`: `0.72 (0.65 to 0.80)`; `won`: on how many images; `on`: the
-    metric and over which candidates; `every`: effect and images by metric and statistic."""
+    metric and over which candidates; `others`: the verdicts by other metrics, in words; `every`:
+    effect and images by metric and statistic."""
 
     pair: str
     verdict: Verdict
@@ -26,6 +27,7 @@ class Told:
     effect: str
     won: str
     why: str
+    others: str
     every: Mapping[tuple[str, Statistic], str]
 
 
@@ -84,6 +86,19 @@ def _plainness(labels: Sequence[str]) -> list[tuple[bool, str]]:
     return [(label != "none", label) for label in labels[2:4]]
 
 
+def _others(source: Source, one: Checked) -> str:
+    """`holds by l1, l2; open by psnr`: on the metrics that it was not judged by; empty if alike."""
+    by: dict[str, list[str]] = {}
+    for metric in source.board.metrics:
+        key = metric.name, one.claim.statistic
+        if metric.name != one.metric and key in one.effects:
+            verdict, _ = judged(one.claim, one.effects[key], metric)
+            by.setdefault(verdict, []).append(plain(metric.label))
+    if set(by) <= {one.verdict}:
+        return ""
+    return "; ".join(f"{verdict} by {', '.join(names)}" for verdict, names in by.items())
+
+
 def _pairs(board: Leaderboard, ones: Sequence[Checked]) -> list[str]:
     """`basincma against adam (transform spatial)`: what differs, then what tells pairs apart."""
     rows = [(board.rows[one.better].labels, board.rows[one.worse].labels) for one in ones]
@@ -116,5 +131,6 @@ def _told(source: Source, one: Checked, pair: str) -> Told:
         effect_text(one.effect),
         won_text(one.effect),
         one.why,
+        _others(source, one),
         {key: f"{effect_text(e)} {won_text(e)}".strip() for key, e in one.effects.items()},
     )

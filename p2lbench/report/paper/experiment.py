@@ -154,10 +154,14 @@ def _tiles(figure: Figure, store: Store, lines: Sequence[tuple[str, Shots]], col
     for (name, shots), line in zip(lines, places, strict=True):
         strip = store.file("images", shots.cell)
         tiles = [candidate(strip, shots.count, k) for k in shots.candidates]
-        said = [shorten(shots.label, 11), *shots.values]
+        said = ["", *shots.values]
         for place, pixels, text in zip(line, [targets[name].pixels, *tiles], said, strict=False):
             if pixels is not None:
                 place.imshow(pixels, interpolation="nearest")
             place.set_title(text, fontsize=5.5, pad=1, loc="left", parse_math=False)
         for place in line:
             place.set_axis_off()
+        line[0].text(
+            -0.06, 0.5, shorten(shots.label, 16), transform=line[0].transAxes, rotation=90,
+            ha="right", va="center", fontsize=5.5, parse_math=False,
+        )  # fmt: skip
