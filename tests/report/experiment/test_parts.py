@@ -224,14 +224,15 @@ def test_each_is_drawn_for_papers(made: Made, tmp_path: Path) -> None:
 
 
 def test_figures_has_the_papers_own(tmp_path: Path) -> None:
-    with opened(Made(experiment="figure14", images=("bag",)), tmp_path) as source:
+    made = Made(experiment="figure14", optimizers=("adam",), images=("bag",))
+    with opened(made, tmp_path) as source:
         found = {one.name for one in draw_all(source.store, source.board, tmp_path, "pdf", "page")}
     assert "figure14" in found
-    with opened(Made(experiment="table1", images=("bag",), suite="made"), tmp_path / "t") as source:
-        names = {
-            one.name: one for one in draw_all(source.store, source.board, tmp_path, "pdf", "page")
-        }
-    assert "latex" in names["table1"].reason
+
+
+def test_a_table_is_for_latex(tmp_path: Path) -> None:
+    with opened(Made(experiment="table1", images=("bag",)), tmp_path) as source:
+        assert "latex" in str(drawn(source, tmp_path)["table1"])
 
 
 def test_every_experiment_but_one_is_drawn() -> None:
