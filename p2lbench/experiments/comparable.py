@@ -100,6 +100,8 @@ def _steps(method: Method, row: PaperRow) -> Iterator[str]:
     for name, value in row.options.items():
         if options.get(name) != value:
             yield f"{name} of {row.optimizer} is {options.get(name)} and not {value}"
+    if any(_given(spec) for _, spec in method.init.parts):
+        yield "the init has options of its own"
     if any(_given(part) for part in method.transform.parts):
         yield "the transform has options of its own"
     if row.transforms and method.transform.search is None:
@@ -119,6 +121,9 @@ _DEFAULTS: Mapping[str, tuple[Any, ...]] = {
     "compiled": (False, True),
     "low_pass": (True,),
     "prealigned": (True,),
+    "norm": ("drawn",),
+    "classifier": ("resnext101",),
+    "noise": (0.5,),
 }
 
 

@@ -143,6 +143,15 @@ CASES = {
 }
 
 
+def test_a_gaussian_of_another_length_is_not_the_papers() -> None:
+    wanted = EXPERIMENTS["table2"].rows[0]
+    for norm, reasons in (("drawn", []), ("matched", ["the init has options of its own"])):
+        init = InitMap("i", (("class", Spec("inits", "random-gaussian", {"norm": norm})),))
+        adam = Spec("optimizers", "adam", {"steps": 500, "lr": None, "final": "last"})
+        run = with_method(init=init, optimizer=Named("o", adam), transform=TransformChain("none"))
+        assert unlike_the_paper(run, wanted) == reasons
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_each_condition_silences_it(case: str) -> None:
     run, why = CASES[case]
