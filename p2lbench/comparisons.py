@@ -31,7 +31,7 @@ from p2lbench.stats import (
 )
 
 LEVEL = 0.05
-_Cells = Mapping[str, Mapping[int, float]]  # image → repeat → value
+Cells = Mapping[str, Mapping[int, float]]  # image → repeat → value
 
 
 def standings(
@@ -48,14 +48,14 @@ def compare(
 ) -> list[Comparison | None]:
     """For each row its comparison; None for baselines, and where there is none or no value."""
     chosen = [row.chosen(metric.name) for row in rows]
-    scale = _scale(chosen, metric)
+    scale = scale_of(chosen, metric)
     references = {row.labels[:4]: k for k, row in enumerate(rows) if row.labels[4] == baseline}
     pairs = {
         k: references[row.labels[:4]]
         for k, row in enumerate(rows)
         if row.labels[4] != baseline and row.labels[:4] in references
     }
-    effects = {k: _effect(chosen[k], chosen[of], metric, scale, classes) for k, of in pairs.items()}
+    effects = {k: paired(chosen[k], chosen[of], metric, scale, classes) for k, of in pairs.items()}
     values = [_tested(effects[k], rows[k], rows[of]) for k, of in pairs.items()]
     adjusted = holm([1.0 if value is None else value for value in values])
     found: list[Comparison | None] = [None] * len(rows)
@@ -65,7 +65,7 @@ def compare(
     return found
 
 
-def _scale(chosen: Sequence[_Cells], metric: Metric) -> Scale:
+def scale_of(chosen: Sequence[Cells], metric: Metric) -> Scale:
     """Ratios of errors; differences where higher is better or a value is not positive."""
     if metric.higher_is_better:
         return "difference"
@@ -73,9 +73,10 @@ def _scale(chosen: Sequence[_Cells], metric: Metric) -> Scale:
     return "difference" if any(value <= 0 for value in values) else "ratio"
 
 
-def _effect(
-    row: _Cells, reference: _Cells, metric: Metric, scale: Scale, classes: Mapping[str, str]
+def paired(
+    row: Cells, reference: Cells, metric: Metric, scale: Scale, classes: Mapping[str, str]
 ) -> Effect | None:
+    """The effect on the images and repeats that both have; None where there is none, or a hole."""
     images = [name for name in row if name in reference]
     cells = [row[name].keys() & reference[name].keys() for name in images]
     repeats = sorted(set.intersection(*map(set, cells))) if cells else []

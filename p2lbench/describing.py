@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from typing import Any
 
 from p2lbench import __version__, citations
+from p2lbench.errors import UserError
 from p2lbench.imagelist import TUNE
 from p2lbench.measured import keep_metrics, measured_as
 from p2lbench.options import build
@@ -14,7 +16,7 @@ from p2lbench.reference.match import Reference
 from p2lbench.reference.told import Told
 from p2lbench.registry import Registry
 from p2lbench.spec import Method, canonical
-from p2lbench.stated import specs
+from p2lbench.stated import specs, weights_named
 from p2lbench.store import Store, storable
 from p2lbench.suite import Suite
 from p2lbench.suiteinfo import SuiteInfo
@@ -63,10 +65,36 @@ def describe(
         citations.cited([*plan.methods, *known], suite.metrics, registry),
         reference=told,
         experiment=suite.experiment,
+        groups=groups(suite),
+        weights=weights_used(plan, registry),
     )
     store.set_header(info.plain())
     store.write_suite(as_run(suite).encode())
     store.write_environment(environment(plan, registry))
+
+
+def groups(suite: Suite) -> dict[str, str]:
+    """Image → the folder inside an `images/` that it lies in; empty unless there are several."""
+    found = {
+        storable(image.name): storable(image.file.parent.name)
+        for image in suite.images
+        if image.file.parent.parent.name == "images"
+    }
+    return found if len({*found.values()}) > 1 else {}
+
+
+def weights_used(plan: Plan, registry: Registry) -> dict[str, str]:
+    """What is known of the weights of methods and metrics; without those that are not here."""
+    from p2lbench import weights
+
+    found = {}
+    used = dict.fromkeys(weights_named([*plan.methods, *plan.suite.metrics], registry))
+    for name in used:
+        with contextlib.suppress(UserError):
+            file = weights.locate(name)
+            kinds = (file.published, "published"), (file.recorded, "recorded"), (True, "added")
+            found[name] = next(kind for is_it, kind in kinds if is_it)
+    return found
 
 
 def _coupled(method: Method, registry: Registry) -> bool:

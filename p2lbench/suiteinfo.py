@@ -24,7 +24,8 @@ class SuiteInfo:
     names as such, for the rows and images that were planned. `parts`: axis → row name → the plugins
     in it. `cites`: plugin → what it asks to be cited for (see citations.py).
     `reference`: rows that were not run here. `experiment`: the paper's, of which the suite is an
-    edition.
+    edition. `groups`: image → the folder inside `images/` that it lies in, if there are several.
+    `weights`: name → `published`, `recorded` (at its first download) or `added` (by the user).
     """
 
     name: str
@@ -45,6 +46,8 @@ class SuiteInfo:
     cites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reference: Told | None = None
     experiment: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready, for `Store.set_header`."""

@@ -45,11 +45,13 @@ class Made:
     broken: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     unrun: frozenset[tuple[str, str]] = frozenset()
     targets: bool = False
+    experiment: str | None = None
+    options: dict[str, dict[str, int]] = field(default_factory=dict)  # of optimizers, as kept
 
     def write(self, folder: Path) -> Path:
         with Store.create_or_open(folder, self.suite) as store:
             plan = [self._planned(*cell) for cell in self._cells()]
-            store.set_plan(plan)
+            store.set_plan(plan, self._identities())
             for row in plan:
                 if (row.row[4], row.image) not in self.unrun:
                     store.put(self._record(row))
@@ -83,6 +85,7 @@ class Made:
         return SuiteInfo(
             self.suite, self.candidates, self.repeats, "paper", {"l1": ("l1",)}, {"passes": 900},
             self.notes, baseline=self.baseline, uncoupled=uncoupled, targets=self._targets(),
+            experiment=self.experiment,
             classes={name: f"class {k % 2}" for k, name in enumerate(self.images)},
         )  # fmt: skip
 
@@ -107,9 +110,34 @@ class Made:
         ]
 
     def _planned(self, repeat: int, image: str, transform: str, optimizer: str) -> PlanRow:
-        key = json.dumps([repeat, image, transform, optimizer])
-        cell = hashlib.sha256(key.encode()).hexdigest()
+        cell = hashlib.sha256(self._decided(repeat, image, transform, optimizer)).hexdigest()
         return PlanRow(("g", "l1", transform, "gt", optimizer), image, repeat, cell)
+
+    def _decided(self, repeat: int, image: str, transform: str, optimizer: str) -> bytes:
+        method = hashlib.sha256(self._method(transform, optimizer)).hexdigest()
+        key = {"method": method, "image": image, "repeat": repeat}
+        return json.dumps(key).encode()
+
+    def _method(self, transform: str, optimizer: str) -> bytes:
+        """What a plan keeps of a method, with no more of it than figures ask for."""
+        empty = {"kind": "x", "name": "g", "options": {}}
+        options = self.options.get(optimizer, {})
+        method = {
+            "generator": empty,
+            "loss": [],
+            "transform": {"parts": [{**empty, "name": transform}], "search": None},
+            "init": [],
+            "optimizer": {"kind": "optimizers", "name": optimizer, "options": options},
+        }
+        suite = {"candidates": self.candidates, "protocol": "paper", "budget": {}, "roles": {}}
+        return json.dumps({**suite, "method": method}).encode()
+
+    def _identities(self) -> list[tuple[str, str]]:
+        """All that decides the cells, where `options` are given."""
+        texts = [self._decided(*cell) for cell in self._cells()]
+        texts += [self._method(*cell[2:]) for cell in self._cells()]
+        found = {hashlib.sha256(text).hexdigest(): text.decode() for text in texts}
+        return list(found.items()) if self.options else []
 
     def _record(self, row: PlanRow) -> Record:
         status, reason = self.broken.get((row.row[4], row.image), ("ok", ""))

@@ -346,3 +346,40 @@ def test_a_large_table_stays_a_page_that_opens(where: Path) -> None:
     text = render(many().write(where))
     assert text.count("data-axes=") == 60
     assert len(text) < 8_000_000
+
+
+def test_an_edition_of_an_experiment_has_a_section(where: Path) -> None:
+    parsed = Parsed(render(Made(experiment="table1").write(where)))
+    assert "The paper’s Table 1" in parsed.text
+    assert "BasinCMA has less error than Adam" in parsed.text
+    assert "The paper's numbers are not shown" in parsed.text
+    assert {found.get("href") for found in parsed.named("a")} >= {"#paper"}
+    assert parsed.data["paper"] == []  # a table is no chart
+
+
+def test_other_suites_have_none(where: Path) -> None:
+    parsed = Parsed(render(Made().write(where)))
+    assert "The paper’s" not in parsed.text
+    assert parsed.data["paper"] == []
+
+
+@pytest.mark.parametrize("name", ["table1", "figure10", "figure12", "figure14", "runtime"])
+def test_hostile_names_in_experiments_are_text(where: Path, name: str) -> None:
+    text = render(replace(hostile(), experiment=name).write(where))
+    parsed = Parsed(text)
+    assert {found.get("onerror") for found in parsed.named("img")} == {None}
+    assert len(parsed.named("script")) == 1 + 1 + len(scripts.SCRIPTS)
+    assert "\u202e" not in parsed.text
+    section = text.split('id="paper"')[1].split("</section>")[0]
+    assert "<img src=x" not in section
+
+
+def test_pictures_name_images_of_the_page(where: Path) -> None:
+    made = Made(experiment="figure12", optimizers=("adam", "basincma"))
+    pictured = Parsed(render(made.write(where))).data
+    (part,) = (one for one in pictured["paper"] if one["kind"] == "pictures")
+    for image in part["images"]:
+        assert pictured["gallery"]["images"][image["at"]]["name"] == image["name"]
+        for shots in image["shots"]:
+            cells_there = pictured["gallery"]["images"][image["at"]]["cells"]
+            assert any(cell["row"] == shots["row"] for cell in cells_there)

@@ -46,8 +46,8 @@ class Series:
         """JSON-ready."""
         return {
             "row": self.row,
-            "x": _short(self.x),
-            "y": _short(self.y),
+            "x": short(self.x),
+            "y": short(self.y),
             "texts": list(self.texts),
             "kind": self.kind,
             "faint": self.faint,
@@ -99,6 +99,6 @@ class Figure:
     views: Sequence[View] = field(default_factory=tuple)
 
 
-def _short(values: Sequence[float]) -> list[float]:
+def short(values: Sequence[float]) -> list[float]:
     """Six digits are more than a screen shows."""
     return [float(f"{value:.6g}") for value in np.asarray(values, dtype=np.float64)]

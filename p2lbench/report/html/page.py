@@ -10,7 +10,7 @@ from typing import Any
 from p2lbench import __version__
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, load
 from p2lbench.report.effects import effect_text
-from p2lbench.report.html import cells, failures, names, pictures, scripts, table
+from p2lbench.report.html import cells, experiment, failures, names, pictures, scripts, table
 from p2lbench.report.html.classes import by_class
 from p2lbench.report.html.figure import Figure, Source
 from p2lbench.report.html.figures import figures
@@ -36,12 +36,15 @@ def render(
     gallery = pictures.Painter(store, board, found, limit).paint(say)
     say("drawing")
     drawn = figures(Source(board, found))
-    parts = [scripts.code(scripts.plotly())] if drawn else []
+    told = pictures.gallery_json(board, found, gallery)
+    paper = experiment.section(store, board, pictures.names_shown(found, gallery))
+    parts = [scripts.code(scripts.plotly())] if drawn or paper else []
     parts += [scripts.code(scripts.asset(name)) for name in scripts.SCRIPTS]
     document = {
-        "gallery": pictures.gallery_json(board, found, gallery),
+        "gallery": told,
         "figures": [_figure_json(figure) for figure in drawn],
         "methods": [names.method(board, row) for row in board.rows],
+        "paper": [] if paper is None else paper.drawn,
     }
     text: str = _template().render(
         policy=scripts.policy(parts),
@@ -50,6 +53,7 @@ def render(
         data=scripts.data(document),
         generator=f"{GENERATOR} {__version__}",
         figures=drawn,
+        paper=None if paper is None else paper.told,
         gallery=gallery,
         **_of_board(board),
         **_of_cells(board, found),

@@ -199,7 +199,7 @@ def gallery_json(board: Leaderboard, found: Found, gallery: Gallery) -> dict[str
     cells: dict[str, list[dict[str, Any]]] = {}
     for shown in gallery.cells:
         cells.setdefault(shown.cell.image, []).append(shown.plain())
-    images = [name for name in found.images if name in cells]
+    images = names_shown(found, gallery)
     metrics = shown_metrics(board)
     return {
         "images": [
@@ -216,6 +216,12 @@ def gallery_json(board: Leaderboard, found: Found, gallery: Gallery) -> dict[str
         "metrics": ["objective ↓", *(f"{plain(m.label)} {names.arrow(m)}" for m in metrics)],
         "shown": next((k + 1 for k, m in enumerate(metrics) if m.name == board.ranked_on), 0),
     }
+
+
+def names_shown(found: Found, gallery: Gallery) -> list[str]:
+    """The images that the page has pictures of, in the order of `gallery_json`."""
+    shown = {one.cell.image for one in gallery.cells}
+    return [name for name in found.images if name in shown]
 
 
 def address(pixels: Pixels) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-STYLES = ("page.css", "tables.css", "viewer.css")
-SCRIPTS = ("base.js", "table.js", "viewer.js", "figures.js")
+STYLES = ("page.css", "tables.css", "viewer.css", "experiment.css")
+SCRIPTS = ("base.js", "table.js", "viewer.js", "figures.js", "experiment.js")
 
 
 def asset(name: str) -> str:

@@ -11,8 +11,18 @@ from p2lbench.folder import explained
 from p2lbench.leaderboard import Leaderboard
 from p2lbench.registry import Registry
 from p2lbench.report.curves import Spent
+from p2lbench.report.experiment.parts import parts
+from p2lbench.report.experiment.source import source_of
 from p2lbench.report.figures import convergence
-from p2lbench.report.paper import bestofk, classvectors, curves, effects, grid, pareto
+from p2lbench.report.paper import (
+    bestofk,
+    classvectors,
+    curves,
+    effects,
+    experiment,
+    grid,
+    pareto,
+)
 from p2lbench.report.paper.style import Width
 from p2lbench.store import Store
 
@@ -61,6 +71,19 @@ def draw_all(
         yield Drawn(name, None, reason) if reason else Drawn(name, path)
     for over in _OVER:
         yield from _curves(store, board, where, form, width, over)
+    yield from _experiment(store, board, where, form, width)
+
+
+def _experiment(
+    store: Store, board: Leaderboard, where: Path, form: str, width: Width
+) -> Iterator[Drawn]:
+    """The paper's own figure, if the suite names one."""
+    source = source_of(store, board)
+    for part in [] if source is None else parts(source):
+        path = where / f"{part.key}.{form}"
+        with explained(where):
+            reason = experiment.draw(path, part, store, width)
+        yield Drawn(part.key, None, reason) if reason else Drawn(part.key, path, part.title)
 
 
 def _curves(

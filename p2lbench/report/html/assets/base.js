@@ -54,5 +54,39 @@ const report = (() => {
   }
   apply(theme);
 
-  return { data, shown, on, tell, element, colour };
+  /* What all charts have: their size, on paper that of a sheet, their ground and their letters. */
+  const frame = (place) => {
+    const size = matchMedia("print").matches ? { width: 660, height: 380 } : { width: place.clientWidth, height: place.clientHeight };
+    const [ground, ink, line] = ["ground", "ink", "line"].map(colour);
+    return {
+      ...size,
+      paper_bgcolor: ground,
+      plot_bgcolor: ground,
+      font: { color: ink, family: getComputedStyle(document.body).fontFamily, size: 13 },
+      margin: { l: 10, r: 24, t: 18, b: 10 },
+      hoverlabel: { bgcolor: ground, bordercolor: line, font: { color: ink }, align: "left", namelength: -1 },
+      hovermode: "closest",
+      showlegend: false,
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    };
+  };
+  const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+  /* Draws now, when the theme changes, and when the place gets another width; lets it be saved. */
+  const keep = (section, place, name, draw) => {
+    section.querySelector(".tools").hidden = false;
+    section.querySelector(".save").addEventListener("click", () => Plotly.downloadImage(place, {
+      format: "svg", filename: `p2lbench-${name}`, width: place.clientWidth, height: place.clientHeight,
+    }));
+    on("theme", draw);
+    let width = place.clientWidth;
+    new ResizeObserver(() => {
+      if (width === place.clientWidth || matchMedia("print").matches) return;
+      width = place.clientWidth;
+      draw();
+    }).observe(place);
+    draw();
+  };
+
+  return { data, shown, on, tell, element, colour, frame, escaped, keep };
 })();

@@ -1,15 +1,13 @@
 "use strict";
 /* Charts, drawn from the same description in light and dark, and again when that changes. */
 (() => {
-  const { element, colour } = report;
+  const { element, colour, escaped: wrapped } = report;
   const COLOURS = 7;
   const DASHES = ["solid", "dash", "dot"];
   const STROKES = ["", "6 3", "2 2"];
-  const PAPER = { width: 660, height: 380 };
   const AT_FIRST = 14; // rows that a chart shows until others are asked for
 
   const style = (row) => ({ colour: `c${row % COLOURS}`, dash: Math.floor(row / COLOURS) % DASHES.length });
-  const wrapped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
   const trace = (series, palette, labelled, middle, share) => {
     const { colour: name, dash } = series.row === null ? { colour: "muted", dash: 2 } : style(series.row);
@@ -117,20 +115,12 @@
       const labelled = apart(points, logs, zero);
       const drawn = kept.map((one) => trace(one, palette, labelled.has(one), middle, share));
       Plotly.react(place, drawn, {
-        ...(paper ? PAPER : { width: place.clientWidth, height: place.clientHeight }),
-        paper_bgcolor: palette.ground,
-        plot_bgcolor: palette.ground,
-        font: { color: palette.ink, family: getComputedStyle(document.body).fontFamily, size: 13 },
-        margin: { l: 10, r: 24, t: 18, b: 10 },
+        ...report.frame(place),
         xaxis: axis(along("x"), logs.includes("x"), zero, palette, narrow),
         yaxis: {
           ...axis(along("y"), logs.includes("y"), false, palette, narrow),
           ...(share ? { range: [-.02, 1.02], dtick: .2, tickformat: ".0%" } : {}),
         },
-        hoverlabel: { bgcolor: palette.ground, bordercolor: palette.line, font: { color: palette.ink }, align: "left", namelength: -1 },
-        hovermode: "closest",
-        showlegend: false,
-        dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       }, {
         displayModeBar: false,
       });
@@ -170,23 +160,12 @@
       keys.hidden = false;
     };
 
-    section.querySelector(".tools").hidden = false;
-    section.querySelector(".save").addEventListener("click", () => Plotly.downloadImage(place, {
-      format: "svg", filename: `p2lbench-${figure.key}`, width: place.clientWidth, height: place.clientHeight,
-    }));
     if (select) {
       select.addEventListener("change", () => { drawKeys(); draw(); });
     }
     report.on("rows", () => { follow(); draw(); });
-    report.on("theme", draw);
-    let width = place.clientWidth;
-    new ResizeObserver(() => {
-      if (width === place.clientWidth || matchMedia("print").matches) return;
-      width = place.clientWidth;
-      draw();
-    }).observe(place);
     drawKeys();
-    draw();
+    report.keep(section, place, figure.key, draw);
   };
 
   document.querySelectorAll("[data-figure]").forEach(chart);

@@ -1,0 +1,1 @@
+"""The paper's own tables and figures from a results folder: what is in them, drawn nowhere yet."""

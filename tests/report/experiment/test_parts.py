@@ -1,0 +1,246 @@
+"""The data of the paper's tables and figures, from made-up folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from report.folders import HOSTILE, Made, hostile
+
+from p2lbench.experiments import NAMES
+from p2lbench.experiments.comparable import OTHER_IMAGES
+from p2lbench.leaderboard import load
+from p2lbench.report.experiment import verdicts
+from p2lbench.report.experiment.kinds import Bars, Curves, HeatMap, Part, Pictures, Tabular
+from p2lbench.report.experiment.parts import MAKERS, parts
+from p2lbench.report.experiment.source import Source, source_of
+from p2lbench.report.paper import draw_all, experiment
+from p2lbench.store import Store
+
+IMAGES = [f"image-{k}" for k in range(7)]
+STEPS = {f"{x}x{y}": {"outer_steps": x, "inner_steps": y} for x in (2, 4, 8) for y in (2, 4, 8)}
+
+
+@contextmanager
+def opened(made: Made, folder: Path) -> Iterator[Source]:
+    with Store.open_read(made.write(folder / "made")) as store:
+        source = source_of(store, load(store))
+        assert source is not None
+        yield source
+
+
+def made_of(made: Made, folder: Path) -> list[Part]:
+    with opened(made, folder) as source:
+        return parts(source)
+
+
+def test_no_experiment_no_section(tmp_path: Path) -> None:
+    with Store.open_read(Made().write(tmp_path / "made")) as store:
+        assert source_of(store, load(store)) is None
+
+
+def test_tables_have_marks_and_both_statistics(tmp_path: Path) -> None:
+    with opened(
+        Made(experiment="table1", images=IMAGES, transforms=("none", "spatial")), tmp_path
+    ) as source:
+        (table,) = parts(source)
+        assert isinstance(table, Tabular)
+        assert table.groups == [("Average of 3 candidates", 3), ("Best of 3 candidates", 3)]
+        assert len(table.lines) == 6
+        best = [k for k, line in enumerate(table.lines) if line.numbers[0].best]
+        value = source.board.rows[best[0]].mean["l1"]
+        assert value == min(row.mean["l1"] or 9 for row in source.board.rows)
+        assert not any(number.paper for line in table.lines for number in line.numbers)
+        assert "not shown" in verdicts.beside(source)
+
+
+def test_the_papers_numbers_stand_beside_comparable_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(Made(experiment="table1"), tmp_path) as source:
+        wanted = source.experiment.rows[0]
+        monkeypatch.setattr(Source, "of_paper", lambda self, row: wanted)
+        monkeypatch.setattr(
+            Source, "unlike", lambda self, row: ["other"] if row.labels[4] != "adam" else []
+        )
+        (table,) = parts(source)
+        assert isinstance(table, Tabular)
+        found = {line.names[0]: [number.paper for number in line.numbers] for line in table.lines}
+        assert found["adam"] == [
+            "0.98",
+            "",
+            "",
+            "0.83",
+            "",
+            "",
+        ]  # l1 alone is a metric of the paper
+        assert set(found["cma"]) == {""}
+        assert OTHER_IMAGES in verdicts.beside(source)
+
+
+def test_bars_by_class_have_standard_errors(tmp_path: Path) -> None:
+    made = Made(experiment="figure10", optimizers=("cma+adam",), images=IMAGES)
+    with opened(made, tmp_path) as source:
+        (bars,) = parts(source)
+        assert isinstance(bars, Bars)
+        assert [bar.value for bar in bars.bars] == sorted(bar.value for bar in bars.bars)
+        cells = source.errors.of(source.board.rows[0].labels, "percep-heldout", "mean")
+    even = np.array([cells[name][0] for name in IMAGES[::2]])
+    bar = next(bar for bar in bars.bars if bar.label == "class 0 (4)")
+    assert bar.value == pytest.approx(even.mean())
+    assert bar.error == pytest.approx(even.std(ddof=1) / 2)
+
+
+def test_folders_of_images_are_the_classes(tmp_path: Path) -> None:
+    made = Made(experiment="figure10", optimizers=("cma+adam",), images=IMAGES)
+    with opened(made, tmp_path) as source:
+        groups = {name: "cat" if k else "dog" for k, name in enumerate(IMAGES)}
+        board = replace(source.board, suite=replace(source.board.suite, groups=groups))
+        (bars,) = parts(replace(source, board=board))
+    assert isinstance(bars, Bars)
+    assert {bar.label: bar.error is None for bar in bars.bars} == {
+        "cat (6)": False,
+        "dog (1)": True,
+    }
+
+
+def test_top_candidates_are_those_of_lowest_objective(tmp_path: Path) -> None:
+    made = Made(experiment="figure12", optimizers=("adam", "basincma"), candidates=12)
+    with opened(made, tmp_path) as source:
+        pictures, bars = parts(source)
+        assert isinstance(pictures, Pictures)
+        assert isinstance(bars, Bars)
+        name, (first, second) = pictures.images[0]
+        assert (name, first.row, second.row) == ("bag", 0, 1)
+        record = source.store.get(first.cell)
+        assert record is not None
+        assert list(first.candidates) == list(np.argsort(record.objective)[:9])
+    assert [bar.label for bar in bars.bars] == ["adam", "basincma"]
+
+
+def test_curves_are_sorted_by_where_they_end(tmp_path: Path) -> None:
+    (curves,) = made_of(Made(experiment="figure14", images=IMAGES), tmp_path)
+    assert isinstance(curves, Curves)
+    assert [curve.label for curve in curves.curves] == ["adam", "cma", "basincma"]
+    assert [curve.place for curve in curves.curves] == [0, 0.5, 1]
+    ends = [curve.y[-1] for curve in curves.curves]
+    assert ends == sorted(ends)
+
+
+def test_steps_are_read_from_options(tmp_path: Path) -> None:
+    # The labels say nothing: two are named after each other's steps.
+    options = {**STEPS, "2x8": STEPS["8x2"], "8x2": STEPS["2x8"]}
+    made = Made(experiment="figure17", optimizers=list(STEPS), images=IMAGES, options=options)
+    with opened(made, tmp_path) as source:
+        (heat,) = parts(source)
+        claims = verdicts.groups(source)
+        by_label = {row.labels[4]: row.mean["percep-heldout"] for row in source.board.rows}
+    assert isinstance(heat, HeatMap)
+    assert (heat.xs, heat.ys) == ([2, 4, 8], [2, 4, 8])
+    assert heat.values[2][0] == by_label["8x2"]
+    assert heat.values[0][2] == by_label["2x8"]
+    pairs = {line.pair for line in claims[0].lines}
+    assert pairs == {"4x4 against 2x8", "4x4 against 8x2"}
+    assert len(claims[1].lines) == 2
+
+
+def test_rows_of_other_images_are_not_on_the_map(tmp_path: Path) -> None:
+    broken = {("2x2", "image-1"): ("failed", "no")}
+    made = Made(
+        experiment="figure17",
+        optimizers=list(STEPS),
+        images=IMAGES,
+        options=STEPS,
+        broken=broken,
+    )
+    (heat,) = made_of(made, tmp_path)
+    assert isinstance(heat, HeatMap)
+    assert 2 not in heat.xs or heat.values[0][0] is None
+
+
+def test_costs_are_multiples_of_adams(tmp_path: Path) -> None:
+    seconds, passes = made_of(Made(experiment="runtime"), tmp_path)
+    assert isinstance(passes, Bars)
+    assert isinstance(seconds, Bars)
+    assert {bar.label: round(bar.value, 3) for bar in passes.bars} == {
+        "adam": 1,
+        "cma": round(400 / 300, 3),
+        "basincma": round(500 / 300, 3),
+    }
+    assert "of this machine" in seconds.caption
+    assert all(bar.paper is None for bar in seconds.bars)
+
+
+def drawn(source: Source, where: Path) -> dict[str, Path | str]:
+    """Files of the figures, or why there are none."""
+    found: dict[str, Path | str] = {}
+    for part in parts(source):
+        path = where / f"{part.key}.png"
+        found[part.key] = experiment.draw(path, part, source.store, "column") or path
+    return found
+
+
+@pytest.mark.parametrize("name", ["table1", "figure10", "figure12", "figure14", "runtime"])
+def test_hostile_names_are_drawn(tmp_path: Path, name: str) -> None:
+    with opened(replace(hostile(), experiment=name), tmp_path) as source:
+        verdicts.groups(source)
+        assert all("\u202e" not in part.title + part.caption for part in parts(source))
+        for path in drawn(source, tmp_path).values():
+            assert name == "table1" or Path(path).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_nothing_was_run(tmp_path: Path, name: str) -> None:
+    nothing = frozenset((o, i) for o in ("adam", "cma", "basincma") for i in ("bag", "boot"))
+    with opened(Made(unrun=nothing, experiment=name), tmp_path) as source:
+        assert parts(source) == []
+        assert all(line.verdict == "open" for g in verdicts.groups(source) for line in g.lines)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Made(experiment="figure10", images=IMAGES),
+        Made(experiment="figure12", optimizers=("adam", "basincma")),
+        Made(experiment="figure14"),
+        Made(experiment="figure17", optimizers=list(STEPS), options=STEPS),
+        Made(experiment="runtime"),
+    ],
+    ids=lambda made: str(made.experiment),
+)
+def test_each_is_drawn_for_papers(made: Made, tmp_path: Path) -> None:
+    with opened(made, tmp_path) as source:
+        found = drawn(source, tmp_path)
+    assert found
+    for path in found.values():
+        with Image.open(path) as image:
+            assert image.width == pytest.approx(990, abs=1)
+            assert np.asarray(image.convert("L")).std() > 5
+
+
+def test_figures_has_the_papers_own(tmp_path: Path) -> None:
+    made = Made(experiment="figure14", optimizers=("adam",), images=("bag",))
+    with opened(made, tmp_path) as source:
+        found = {one.name for one in draw_all(source.store, source.board, tmp_path, "pdf", "page")}
+    assert "figure14" in found
+
+
+def test_a_table_is_for_latex(tmp_path: Path) -> None:
+    with opened(Made(experiment="table1", images=("bag",)), tmp_path) as source:
+        assert "latex" in str(drawn(source, tmp_path)["table1"])
+
+
+def test_every_experiment_but_one_is_drawn() -> None:
+    assert set(NAMES) - set(MAKERS) == {"figure18"}
+
+
+def test_names_are_plain(tmp_path: Path) -> None:
+    with opened(replace(hostile(), experiment="table1"), tmp_path) as source:
+        names = [source.name_of(row) for row in source.board.rows]
+    assert any(HOSTILE in name for name in names)
+    assert not any("\u2028" in name for name in names)
