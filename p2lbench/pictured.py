@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from p2lbench.errors import StoreError
 from p2lbench.film import PASSES, PREFIX
 from p2lbench.models import Models
 from p2lbench.objective import inverted, transformed
 from p2lbench.plan import PlanRow
-from p2lbench.project import Setting, prepare
+from p2lbench.project import Setting
+from p2lbench.projection import Projection, of_cell
 from p2lbench.record import Record
-from p2lbench.rescoring import task
 from p2lbench.store import Store
+from p2lbench.storedpoints import points_of, tensors_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +37,8 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Projection:
-    """A cell's candidates (N) at the generator's size, and their record.
+class Pictured:
+    """A cell's candidates (N) at the generator's size.
 
     `images`: in the original frame; `outputs`: as the generator makes them (the same ones if there
     is no transform). `aligned`: the target and its mask as T brings them to the selected output;
@@ -46,7 +46,6 @@ class Projection:
     class vector that the search began with, None if it is no class's. `shown`: only with a film.
     """
 
-    row: tuple[str, ...]
     record: Record
     selected: int
     target: Pixels
@@ -65,35 +64,29 @@ class Projection:
         return sorted(range(len(values)), key=values.__getitem__)
 
 
-def project(store: Store, row: PlanRow, models: Models) -> Projection:
-    """Make the pictures of a planned cell that is ok.
+def pictured(store: Store, row: PlanRow, record: Record, models: Models) -> Pictured:
+    """Make the pictures of a planned cell, whose record is ok.
 
     Raises:
-        StoreError: the folder does not have the cell's points, or no candidate is finite.
+        UserError, StoreError: as `projection.load`.
     """
-    found = store.get(row.cell)
-    if found is None or found.selected is None:
-        raise StoreError(f"{store.folder}: cell {row.cell} has no candidate to show")
-    wanted = task(store, row, store.images()[row.image], (), models.device)
-    setting = prepare(wanted, models)
+    found = of_cell(store, models.registry, row, device=models.device, models=models)
+    setting, space = found.setting, found.setting.space
     setting.objective.batch = _AT_ONCE
-    stored = _tensors(found.latents, models.device)
-    space = setting.space
-    points = space.join({v.name: stored[v.name] for v in space.variables})
-    outputs, images = _pictures(setting, points)
-    selected = found.selected
-    return Projection(
-        row.row,
-        found,
-        selected,
-        pixels(setting.objective.target)[0],
-        None if wanted.mask is None else share(setting.objective.foreground)[0],
+    stored = tensors_of(found.task.latents)
+    points = points_of(stored, space, found.task.cell.candidates)
+    outputs, images = _both(setting, points)
+    return Pictured(
+        record,
+        found.candidate,
+        pixels(found.target)[0],
+        None if found.task.mask is None else share(found.mask)[0],
         pixels(images),
         pixels(outputs),
-        _aligned(setting, points[selected : selected + 1]),
-        {v.name: stored[v.name][selected].cpu().contiguous() for v in space.variables},
+        _aligned(found),
+        {k: v[0].cpu().contiguous() for k, v in space.split(found.point).items()},
         _class(setting),
-        tuple(_shown(setting, stored, points[selected : selected + 1])),
+        tuple(_shown(setting, stored, found.point)),
     )
 
 
@@ -110,13 +103,7 @@ def share(masks: Tensor) -> Share:
     return found
 
 
-def _tensors(latents: bytes, device: str) -> dict[str, Tensor]:
-    from safetensors.torch import load
-
-    return {name: value.to(device) for name, value in load(latents).items()}
-
-
-def _pictures(setting: Setting, points: Tensor) -> tuple[Tensor, Tensor]:
+def _both(setting: Setting, points: Tensor) -> tuple[Tensor, Tensor]:
     """G(x) and T⁻¹(G(x))."""
     import torch
 
@@ -128,16 +115,13 @@ def _pictures(setting: Setting, points: Tensor) -> tuple[Tensor, Tensor]:
         return outputs, inverted(objective.transform, outputs, objective.phi(points))
 
 
-def _aligned(setting: Setting, point: Tensor) -> tuple[Pixels, Share] | None:
+def _aligned(found: Projection) -> tuple[Pixels, Share] | None:
     import torch
 
-    objective = setting.objective
-    if objective.transform is None:
+    if found.transform is None or found.phi is None:
         return None
     with torch.no_grad():
-        target, mask = transformed(
-            objective.transform, objective.target, objective.foreground, objective.phi(point)
-        )
+        target, mask = transformed(found.transform, found.target, found.mask, found.phi)
     return pixels(target)[0], share(mask)[0]
 
 
@@ -153,25 +137,22 @@ def _class(setting: Setting) -> str | None:
 
 
 def _shown(setting: Setting, stored: dict[str, Tensor], returned: Tensor) -> list[Shown]:
-    """The film's points and at last the returned one, those alone that were better than all before.
+    """The film's points that were better than all before them, and at last the returned one.
 
-    All are scored in the original frame, which is the one that is shown.
+    All are scored in the original frame, which is the one that is shown. The returned point is the
+    outcome, though a better one may have been met on the way.
     """
     import torch
 
     if PASSES not in stored:
         return []
-    space, passes = setting.space, stored[PASSES].tolist()
-    points = space.join({v.name: stored[PREFIX + v.name] for v in space.variables})
-    points = torch.cat([points, returned])
+    passes = [int(spent) for spent in stored[PASSES]]
+    points = points_of(stored, setting.space, len(passes), PREFIX)
     with torch.no_grad():
-        losses = setting.objective.original(points).tolist()
-    losses = [loss if np.isfinite(loss) else np.inf for loss in losses]
-    # The returned point is the outcome, though a better one may have been met on the way.
-    lowest = np.minimum.accumulate(losses[:-1])
-    kept = [k for k in range(len(passes)) if losses[k] == lowest[k] < np.inf]
-    kept = [k for k in kept if k == 0 or losses[k] < lowest[k - 1]]
-    _, images = _pictures(setting, points[[*kept, len(passes)]])
-    moments = [*(passes[k] for k in kept), passes[-1]]
-    found = zip(moments, [*(losses[k] for k in kept), losses[-1]], pixels(images), strict=True)
-    return [Shown(int(spent), float(loss), image) for spent, loss, image in found]
+        losses = setting.objective.original(torch.cat([points, returned])).tolist()
+    kept = [k for k in range(len(passes)) if losses[k] < min(losses[:k], default=np.inf)]
+    kept.append(len(passes))
+    _, images = _both(setting, torch.cat([points, returned])[kept])
+    moments = [*passes, passes[-1]]
+    found = zip(kept, pixels(images), strict=True)
+    return [Shown(moments[k], losses[k], image) for k, image in found]

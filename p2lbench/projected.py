@@ -11,7 +11,7 @@ from typing import Any
 from p2lbench.methodnames import PARTS, title
 from p2lbench.models import Models
 from p2lbench.oneimage import Job
-from p2lbench.pictured import Projection, project
+from p2lbench.pictured import Pictured, pictured
 from p2lbench.record import Record
 from p2lbench.report.projectiongrid import Block
 from p2lbench.report.text import count
@@ -28,24 +28,24 @@ class Found:
     name: str
     row: tuple[str, ...]
     record: Record | None
-    projection: Projection | None
+    seen: Pictured | None
 
     @property
     def objective(self) -> float | None:
         """The selected candidate's."""
-        return None if self.projection is None else _selected(self.record)
+        return None if self.seen is None else _selected(self.record)
 
     @property
     def metrics(self) -> dict[str, float | None]:
         """The selected candidate's, in the original frame."""
-        if self.record is None or self.projection is None:
+        if self.record is None or self.seen is None:
             return {}
         values = self.record.metrics.get("original", {})
-        return {name: found[self.projection.selected] for name, found in values.items()}
+        return {name: found[self.seen.selected] for name, found in values.items()}
 
     def to_json(self) -> dict[str, Any]:
         """An entry of `methods` in the command's document."""
-        record, seen = self.record, self.projection
+        record, seen = self.record, self.seen
         return {
             **dict(zip(PARTS, self.row, strict=True)),
             "status": None if record is None else record.status,
@@ -59,14 +59,14 @@ class Found:
 
     def block(self) -> Block | None:
         """As the grid shows it."""
-        if self.projection is None:
+        if self.seen is None:
             return None
         generator, loss = self.row[:2]
-        of = count(len(self.projection.images), "candidate")
-        kind = f", class {self.projection.class_name}" if self.projection.class_name else ""
+        of = count(len(self.seen.images), "candidate")
+        kind = f", class {self.seen.class_name}" if self.seen.class_name else ""
         said = f"{generator}{kind} · {loss} of {of}: lowest {self.objective:.3f}"
         numbers = [f"{k} {v:.3f}" for k, v in self.metrics.items() if v is not None]
-        return Block(self.name, (said, " · ".join(numbers)), self.projection)
+        return Block(self.name, (said, " · ".join(numbers)), self.seen)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _found(store: Store, methods: Sequence[Method], models: Models) -> Iterator[
         cells = [(row, record) for row, record in store.records() if row.row == method.row]
         row, record = min(cells, key=lambda cell: _rank(cell[1]))
         good = record is not None and record.status == "ok" and record.selected is not None
-        seen = project(store, row, models) if good else None
+        seen = pictured(store, row, record, models) if record is not None and good else None
         yield Found(title(method, methods), method.row, record, seen)
 
 

@@ -117,7 +117,7 @@ def test_masks(monkeypatch: pytest.MonkeyPatch) -> None:
         (Wanted(BAG, suite="projekt"), "unknown suite 'projekt'. Did you mean 'project'"),
         (Wanted(BAG, suite="table1"), "add --class NAME, or --set inits=[predicted]"),
         (Wanted(BAG, suite="table1-equal", class_name="bag"), "--set transforms="),
-        (Wanted(BAG, methods=("adm",)), "--method: no optimizer 'adm' here. Did you mean 'adam'"),
+        (Wanted(BAG, methods=("adm",)), "--method: no row has 'adm'. Did you mean 'adam'"),
         (Wanted(BAG, output=Path("a b")), "-o a b: expected a folder whose name"),
         (Wanted(BAG, overrides=("candidates=0",)), "--set candidates"),
         (Wanted(BAG, generator="biggan-deep-256"), "p2lbench weights fetch biggan-deep-256"),

@@ -158,7 +158,7 @@ def _show(projected: Projected) -> None:
     for found in methods:
         if found.record is not None and found.record.reason:
             console.print(Text(f"{found.name}: {found.record.reason}", "yellow"), soft_wrap=True)
-    kinds = {found.projection.class_name for found in methods if found.projection is not None}
+    kinds = {found.seen.class_name for found in methods if found.seen is not None}
     if known := sorted(kind for kind in kinds if kind):
         console.print(Text(f"class: {', '.join(known)}"))
     console.print()

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from p2lbench.folder import explained
-from p2lbench.pictured import Projection
+from p2lbench.pictured import Pictured
 from p2lbench.report import projectiongrid, video
 
 NAMES = ("reconstruction", "aligned", "latents", "projection")
@@ -42,7 +42,7 @@ def write(
     return files
 
 
-def _one(folder: Path, found: Projection, ending: str, film: str | None) -> list[Path]:
+def _one(folder: Path, found: Pictured, ending: str, film: str | None) -> list[Path]:
     from safetensors.torch import save
 
     k = found.selected
@@ -52,7 +52,7 @@ def _one(folder: Path, found: Projection, ending: str, film: str | None) -> list
         files.append(folder / f"aligned{ending}.png")
         Image.fromarray(found.outputs[k]).save(files[-1])
     files.append(folder / f"latents{ending}.safetensors")
-    told = {"cell": found.record.cell, "candidate": str(k), "row": " | ".join(found.row)}
+    told = {"cell": found.record.cell, "candidate": str(k)}
     files[-1].write_bytes(save(found.latents, told))
     if film is not None and found.shown:
         files.append(video.write(folder / f"projection{ending}{film}", found.target, found.shown))

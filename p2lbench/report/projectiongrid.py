@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from p2lbench.pictured import Pixels, Projection, Share
+from p2lbench.pictured import Pictured, Pixels, Share
 from p2lbench.report.fonts import Fonts
 from p2lbench.report.text import plain
 
@@ -33,7 +33,7 @@ class Block:
 
     title: str
     lines: tuple[str, ...]
-    found: Projection
+    found: Pictured
 
 
 def draw(path: Path, title: str, blocks: Sequence[Block]) -> Path:
@@ -80,7 +80,7 @@ def _draw_block(
 
 
 def _draw_candidates(
-    canvas: Image.Image, pen: ImageDraw.ImageDraw, fonts: Fonts, found: Projection, y: int
+    canvas: Image.Image, pen: ImageDraw.ImageDraw, fonts: Fonts, found: Pictured, y: int
 ) -> None:
     ranking = found.ranking
     for place, k in enumerate(ranking[:MOST]):
@@ -95,7 +95,7 @@ def _draw_candidates(
         _caption(pen, text, x + SMALL / 2, top + SMALL + 5, ink, font)
 
 
-def views(found: Projection) -> list[tuple[str, Pixels]]:
+def views(found: Pictured) -> list[tuple[str, Pixels]]:
     """The large pictures, with their names."""
     shown = [("target, y", found.target)]
     if found.mask is not None:

@@ -121,7 +121,7 @@ def test_a_method_that_fails_is_told_and_the_others_are_shown(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--method", "bad"), "--method: no optimizer 'bad' here"),
+        (("--method", "bad"), "--method: no row has 'bad'"),
         (("--mask", "0 0 99 99"), "--mask: expected a box"),
         (("--device", "tpu"), "--device: expected auto"),
         (("--mp4",), "pip install 'p2lbench[video]'"),
