@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from p2lbench.oneimage import Wanted
-    from p2lbench.projected import Projected
+    from p2lbench.projected import Found, Projected
 
 
 def project(
@@ -107,7 +107,7 @@ def project(
     if as_json:
         emit(projected.to_json())
     else:
-        _show(projected)
+        _show(projected, wanted.plugin_files)
     raise typer.Exit(0 if projected.outcome.clean else 1)
 
 
@@ -146,15 +146,10 @@ def _projected(
     return found
 
 
-def _show(projected: Projected) -> None:
+def _show(projected: Projected, plugin_files: Sequence[Path]) -> None:
     console, methods = out(), projected.methods
     names = list(dict.fromkeys(name for found in methods for name in found.metrics))
-    rows = []
-    for found in methods:
-        status = "not run" if found.record is None else found.record.status
-        loss = status if found.objective is None else f"{found.objective:.4f}"
-        rows.append((found.name, loss, *(_number(found.metrics.get(name)) for name in names)))
-    show(_table(names, rows))
+    show(_table(names, methods))
     for found in methods:
         if found.record is not None and found.record.reason:
             console.print(Text(f"{found.name}: {found.record.reason}", "yellow"), soft_wrap=True)
@@ -162,26 +157,37 @@ def _show(projected: Projected) -> None:
     if known := sorted(kind for kind in kinds if kind):
         console.print(Text(f"class: {', '.join(known)}"))
     console.print()
-    folder = projected.outcome.folder
     _print_lines("written", [relative(path) for path in projected.files])
-    _print_lines("next", [shlex.join(["p2lbench", word, relative(folder)]) for word in _next()])
+    if projected.files:
+        _print_lines("next", [*_next(projected, plugin_files)])
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+def _table(names: Sequence[str], methods: Sequence[Found]) -> Table:
+    rows = []
+    for found in methods:
+        status = "not run" if found.record is None else found.record.status
+        loss = status if found.objective is None else f"{found.objective:.4f}"
+        rows.append((found.name, loss, *(_number(found.metrics.get(name)) for name in names)))
     made = table(("method", "loss", *names), rows)
     made.columns[0].no_wrap = True
     return made
 
 
-def _next() -> Sequence[str]:
-    return "report", "verify"
+def _number(value: float | None) -> str:
+    return "—" if value is None else f"{value:.4f}"
+
+
+def _next(projected: Projected, plugin_files: Sequence[Path]) -> Iterator[str]:
+    """What can be done with the best method's projection; whole commands to copy."""
+    folder, best = relative(projected.outcome.folder), projected.methods[0]
+    row = ["--row", best.name] if len(projected.methods) > 1 else []
+    plugins = [word for file in plugin_files for word in ("--plugin", str(file))]
+    for command in (["finetune"], ["edit", "--direction", "pca:0"], ["blend"]):
+        yield shlex.join(["p2lbench", command[0], folder, *command[1:], *row, *plugins])
+    yield shlex.join(["p2lbench", "report", folder])
 
 
 def _print_lines(title: str, lines: Sequence[str]) -> None:
     for k, line in enumerate(lines):
         head = title if k == 0 else ""
         out().print(Text.assemble((f"{head:<9}", "bold"), line), soft_wrap=True)
-
-
-def _number(value: float | None) -> str:
-    return "—" if value is None else f"{value:.4f}"
