@@ -28,7 +28,14 @@ IMAGENET = 1000  # classes
 MARK = "# p2lbench project: the image and the rows were chosen by the command\n"
 
 # What a suite says of its own images or of all its rows, and has no meaning for another image.
-_OF_SUITE = ("targets", "reference", "baseline", "experiment", "tune")
+_UNSET: dict[str, Any] = {
+    "targets": None,
+    "reference": None,
+    "baseline": None,
+    "experiment": None,
+    "tune": {},
+    "repeats": 1,
+}
 # The command's options, and what they set in the suite.
 _SETS = {
     "class_name": ("--class", "images.0.class"),
@@ -85,7 +92,7 @@ def prepare(wanted: Wanted) -> Job:
     read_image(wanted.image)
     folder = _folder(wanted)
     mask, remark = _mask(wanted)
-    settings = [*_settings(wanted, folder.name, mask), *wanted.overrides]
+    settings = [*_settings(wanted, mask), *wanted.overrides, _setting("name", folder.name)]
     suite, plugins = _loaded(wanted, settings)
     if _lacks_classifier(suite, plugins):
         settings.insert(0, "inits=[{predicted: {classifier: resnext101}}]")
@@ -142,9 +149,8 @@ def _mask(wanted: Wanted) -> tuple[str | None, str]:
     return "detect:saliency", "mask: what stands out from the image's border (detect:saliency)"
 
 
-def _settings(wanted: Wanted, name: str, mask: str | None) -> Iterator[str]:
+def _settings(wanted: Wanted, mask: str | None) -> Iterator[str]:
     """What is overridden in the suite, as `--set` writes it."""
-    yield _setting("name", name)
     yield _setting("images", [{"file": str(wanted.image.absolute())}])
     if wanted.class_name is not None:
         number = wanted.class_name.isdecimal() and wanted.class_name.isascii()
@@ -159,9 +165,7 @@ def _settings(wanted: Wanted, name: str, mask: str | None) -> Iterator[str]:
     path = find(wanted.suite)
     written = parse(read_bytes(path), display(path)).data
     if isinstance(written, dict):
-        yield from (_setting(key, None) for key in _OF_SUITE[:-1] if key in written)
-        yield from (_setting("tune", {}) for _ in range("tune" in written))
-        yield from (_setting("repeats", 1) for _ in range("repeats" in written))
+        yield from (_setting(key, value) for key, value in _UNSET.items() if key in written)
 
 
 def _setting(key: str, value: Any) -> str:

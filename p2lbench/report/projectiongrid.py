@@ -24,7 +24,7 @@ _GAP, _MARGIN, _LINE = 14, 24, 20
 _PER_LINE = 9
 _DIMMED = 0.25  # of what is outside of a mask
 _INK, _FAINT, _BEST = (20, 20, 20), (110, 110, 110), (200, 80, 20)
-_WIDTH = 2 * _MARGIN + 5 * LARGE + 4 * _GAP
+_LEAST = 640  # pixels, for the texts
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ def draw(path: Path, title: str, blocks: Sequence[Block]) -> Path:
     """
     fonts = Fonts()
     heights = [_height(block) for block in blocks]
-    canvas = Image.new("RGB", (_WIDTH, 2 * _MARGIN + 28 + sum(heights)), "white")
+    room = max(_LEAST, *(_width(block) for block in blocks))
+    size = room + 2 * _MARGIN, 2 * _MARGIN + 28 + sum(heights)
+    canvas = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(canvas)
-    room = _WIDTH - 2 * _MARGIN
     pen.text((_MARGIN, _MARGIN), fonts.fitted(title, room, fonts.title), _INK, font=fonts.title)
     y = _MARGIN + 28 + _GAP
     for block, height in zip(blocks, heights, strict=True):
@@ -53,6 +54,11 @@ def draw(path: Path, title: str, blocks: Sequence[Block]) -> Path:
         y += height
     canvas.save(path, format="PNG", optimize=True)
     return path
+
+
+def _width(block: Block) -> int:
+    large, small = len(views(block.found)), min(len(block.found.images), _PER_LINE)
+    return max(large * (LARGE + _GAP), small * (SMALL + _GAP)) - _GAP
 
 
 def _height(block: Block) -> int:
@@ -65,7 +71,7 @@ def _height(block: Block) -> int:
 def _draw_block(
     canvas: Image.Image, pen: ImageDraw.ImageDraw, fonts: Fonts, block: Block, y: int
 ) -> None:
-    room = _WIDTH - 2 * _MARGIN
+    room = canvas.width - 2 * _MARGIN
     pen.text((_MARGIN, y), fonts.fitted(block.title, room, fonts.bold), _INK, font=fonts.bold)
     for k, line in enumerate(block.lines, 1):
         below = fonts.fitted(line, room, fonts.text)

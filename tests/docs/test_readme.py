@@ -58,7 +58,8 @@ def test_make_does_what_the_readme_says(command):
 @pytest.mark.timeout(900)
 def test_the_commands_in_order(tmp_path):
     (tmp_path / "sign_descent.py").write_text(blocks("python")[0], encoding="utf-8")
-    photo = Path("suites", "images", "fmnist-displaced", "bag-1014.png")  # the README's, in a checkout
+    # The README's commands are those of somebody in a checkout.
+    photo = Path("suites", "images", "fmnist-displaced", "bag-1014.png")
     (tmp_path / photo.parent).mkdir(parents=True)
     shutil.copy(ROOT / photo, tmp_path / photo)
     outputs = {}
