@@ -33,6 +33,7 @@ _UNSET: dict[str, Any] = {
     "reference": None,
     "baseline": None,
     "experiment": None,
+    "finetune": None,
     "tune": {},
     "repeats": 1,
 }
@@ -151,7 +152,8 @@ def _mask(wanted: Wanted) -> tuple[str | None, str]:
 
 def _settings(wanted: Wanted, mask: str | None) -> Iterator[str]:
     """What is overridden in the suite, as `--set` writes it."""
-    yield _setting("images", [{"file": str(wanted.image.absolute())}])
+    yield "images=[{}]"
+    yield _setting("images.0.file", str(wanted.image.absolute()))
     if wanted.class_name is not None:
         number = wanted.class_name.isdecimal() and wanted.class_name.isascii()
         given = int(wanted.class_name) if number else wanted.class_name
@@ -204,7 +206,7 @@ def _as_given(error: UserError, wanted: Wanted) -> UserError:
     if error.place is None:
         return error
     given = {key: told for name, (told, key) in _SETS.items() if getattr(wanted, name) is not None}
-    given["images"] = display(wanted.image)
+    given["images.0.file"] = display(wanted.image)
     place = given.get(error.place.file.removeprefix("--set "))
     message = error.message
     for of_suite, of_command in _ADVICE:

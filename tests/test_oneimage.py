@@ -116,7 +116,7 @@ def test_masks(monkeypatch: pytest.MonkeyPatch) -> None:
         (Wanted(BAG, generator="bigan-fmnist"), "--generator: unknown generator 'bigan-fmnist'"),
         (Wanted(BAG, suite="projekt"), "unknown suite 'projekt'. Did you mean 'project'"),
         (Wanted(BAG, suite="table1"), "add --class NAME, or --set inits=[predicted]"),
-        (Wanted(BAG, suite="table1-equal", class_name="bag"), "--set transforms="),
+        (Wanted(BAG, suite="table1-equal", class_name="bag"), "bag-126.png: transform 'oracle'"),
         (Wanted(BAG, methods=("adm",)), "--method: no row has 'adm'. Did you mean 'adam'"),
         (Wanted(BAG, output=Path("a b")), "-o a b: expected a folder whose name"),
         (Wanted(BAG, overrides=("candidates=0",)), "--set candidates"),
