@@ -65,14 +65,21 @@ def told(rows: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
 
 
 def _rows(plan: Iterable[PlanRow], asked: str | None) -> list[tuple[str, ...]]:
-    """The one row, in a list, that has all the names asked for."""
-    rows: list[tuple[str, ...]] = list(dict.fromkeys(each.row for each in plan))
+    return named([*dict.fromkeys(each.row for each in plan)], asked, "--row")
+
+
+def named(rows: Sequence[tuple[str, ...]], asked: str | None, option: str) -> list[tuple[str, ...]]:
+    """The one row, in a list, that has all the names asked for.
+
+    Raises:
+        UserError: there is none, or there are several; it says which there are.
+    """
     known = told(rows)
     names = [] if asked is None else [name.strip() for name in asked.split(BETWEEN.strip())]
     every = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
         if name not in every:
-            message = f"--row: no row has '{name}'.{did_you_mean(name, every)}"
+            message = f"{option}: no row has '{name}'.{did_you_mean(name, every)}"
             raise UserError(f"{message} There are:\n{_listed(known.values())}")
     found = [row for row in rows if all(name in row for name in names)]
     exact = [row for row in found if known[row] == asked]
@@ -80,7 +87,7 @@ def _rows(plan: Iterable[PlanRow], asked: str | None) -> list[tuple[str, ...]]:
         return exact or found
     several = [known[row] for row in found or rows]
     have = "no row has all of these" if not found else f"{len(several)} rows"
-    raise UserError(f"--row: {have}; say which:\n{_listed(several)}")
+    raise UserError(f"{option}: {have}; say which:\n{_listed(several)}")
 
 
 def _one(option: str, asked: str | None, known: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from p2lbench import folder as disk
 from p2lbench.audit.findings import FLOOR
 from p2lbench.audit.labels import MAX_ENVIRONMENT, MERGED, SUITE
 from p2lbench.errors import StoreError, UserError
+from p2lbench.film import without_film
 from p2lbench.identity import decided_by
 from p2lbench.plan import PlanRow
 from p2lbench.record import KEPT, Record
@@ -302,7 +303,7 @@ def deviation(one: bytes, other: bytes) -> float | None:
     from safetensors.numpy import load
 
     try:
-        mine, its = load(one), load(other)
+        mine, its = without_film(load(one)), without_film(load(other))
     except SafetensorError:
         return None
     same = mine.keys() == its.keys() and all(mine[k].shape == its[k].shape for k in mine)

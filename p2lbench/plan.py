@@ -82,7 +82,7 @@ class Task:
     """A cell with all that a worker needs to run it; small enough to send.
 
     `metrics`: (label, spec) pairs. With `latents`, safetensors of an earlier run, nothing is
-    searched: the points are scored again.
+    searched: the points are scored again. `film`: points on the way are kept as well.
     """
 
     cell: Cell
@@ -91,6 +91,7 @@ class Task:
     metrics: tuple[tuple[str, Spec], ...]
     timeout: float
     latents: bytes = b""
+    film: bool = False
 
 
 class View(NamedTuple):

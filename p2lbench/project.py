@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from p2lbench.errors import Skip
+from p2lbench.film import Film
 from p2lbench.images import fit
 from p2lbench.models import Models
 from p2lbench.objective import HELD, PHI, CellObjective
@@ -122,6 +123,7 @@ def opened(task: Task, models: Models, progress: Progress | None = None) -> tupl
         task.timeout,
         progress,
     )
+    root.film = Film() if task.film else None
     return setting, root
 
 

@@ -37,6 +37,7 @@ def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: M
     reason = "a returned candidate is not finite" if broken else "; ".join(scores.errors)
     latents = {k: v.contiguous() for k, v in setting.space.split(points).items()}
     seen = setting.space.split(root.best.points())
+    film = {} if root.film is None else root.film.tensors(setting.space)
     diagnostics, undiagnosed = (
         ({}, {}) if broken else _diagnosed(task, setting, root, points, models)
     )
@@ -53,7 +54,9 @@ def recorded(task: Task, setting: Setting, root: Root, points: Tensor, models: M
         trace=root.trace(),
         notes=tuple(root.notes),
         environment=environment(task.cell),
-        latents=save({**latents, **{f"{SEEN}{k}": v.contiguous() for k, v in seen.items()}}),
+        latents=save(
+            {**latents, **{f"{SEEN}{k}": v.contiguous() for k, v in seen.items()}, **film}
+        ),
         images=strip(images),
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from p2lbench.best import Best
 from p2lbench.budget import Budget, BudgetSpent, Ledger
+from p2lbench.film import Film
 from p2lbench.plan import candidate_seed
 from p2lbench.record import Trace
 from p2lbench.seeds import stream
@@ -72,6 +73,7 @@ class Root:
         self.start = self.draw(list(range(candidates)))
         self.start = self.start.clamp(min=space.low, max=space.high)
         self.best = Best(self.start)
+        self.film: Film | None = None
         self._log: list[tuple[int, float, tuple[float, ...]]] = []
         self._next_log = 1.0
 
@@ -161,7 +163,10 @@ class Root:
         if backward:
             self.ledger.backwards += n
             self.ledger.perceptual_backwards += n * self.objective.networks
-        self.best.note(full, losses, rows, original=self.same_frame or not backward)
+        original = self.same_frame or not backward
+        self.best.note(full, losses, rows, original)
+        if self.film is not None:
+            self.film.note(self.ledger.passes, full, losses, original)
         if self.ledger.passes >= self._next_log:
             self._write_log()
             while self._next_log <= self.ledger.passes:

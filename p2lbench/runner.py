@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from p2lbench.describing import describe
 from p2lbench.errors import StoreError, UserError
 from p2lbench.executors.base import Executor, Watch
+from p2lbench.film import filmed
 from p2lbench.images import Pixels, Share, pixel_digest, read_image
 from p2lbench.masks import read_mask
 from p2lbench.measured import joined
@@ -71,6 +72,7 @@ def run(
     *,
     limit: int | None = None,
     fresh: bool = False,
+    film: bool = False,
 ) -> Outcome:
     """Run the cells that have no record to keep; see every record through to the store.
 
@@ -78,6 +80,7 @@ def run(
         results: the parent of the suite's folder.
         limit: plan only so many cells, the first ones.
         fresh: run everything again.
+        film: keep points on the way as well; cells that were run without are run again.
 
     Raises:
         UserError: every image is for tuning.
@@ -99,7 +102,7 @@ def run(
         counts: Counter[str] = Counter(total=len(cells))
         steps: dict[str, Step] = {}
         for id_, step, status in _standing(store, keys):
-            if id_ in others or not fresh:
+            if id_ in others or not (fresh or (film and _unfilmed(store, id_))):
                 steps[id_] = step
             if id_ in cells and steps.get(id_) is Step.keep:
                 counts.update([status, "cached"])
@@ -107,7 +110,7 @@ def run(
         flying: dict[str, Cell] = {}
         checked = (cell for cell in others.values() if steps.get(cell.id) is Step.check)
         todo = _todo(chain(checked, islice(plan.cells(), limit)), steps, flying)
-        tasks = _tasks(todo, suite, store)
+        tasks = _tasks(todo, suite, store, film)
         # Closing stops the workers, whatever ends this loop.
         with closing(executor.run(tasks, Unseen(follow, others))) as records:
             for found in records:
@@ -213,7 +216,15 @@ def _keep_plan(
     return more
 
 
-def _tasks(cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store) -> Iterator[Task]:
+def _unfilmed(store: Store, cell: str) -> bool:
+    """Whether a cell has points, but none on the way to them."""
+    latents = store.file("latents", cell)
+    return bool(latents) and not filmed(latents)
+
+
+def _tasks(
+    cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store, film: bool = False
+) -> Iterator[Task]:
     metrics = tuple(zip(suite.metric_labels, suite.metrics, strict=True))
     stored = {(image.digest, image.mask_digest): image for image in store.images().values()}
     for cell, step in cells:
@@ -221,7 +232,7 @@ def _tasks(cells: Iterable[tuple[Cell, Step]], suite: Suite, store: Store) -> It
         latents = b"" if step is Step.run else store.file("latents", cell.id)
         if not latents and step is not Step.run:  # a worker would search
             raise StoreError(f"{store.folder}: cell {cell.id} has no points to score")
-        yield Task(cell, image.pixels, image.mask, metrics, suite.timeout, latents)
+        yield Task(cell, image.pixels, image.mask, metrics, suite.timeout, latents, film)
 
 
 def decoded(image: Image) -> tuple[Pixels, Share | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from p2lbench.errors import StoreError
+from p2lbench.film import without_film
 from p2lbench.plan import Task
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def check_sizes(given: Task) -> None:
     except SafetensorError as error:
         raise ValueError(f"the points are no safetensors ({error})") from error
     cell = given.cell
-    rows = {len(array) if array.ndim else 0 for array in stored.values()}
+    rows = {len(array) if array.ndim else 0 for array in without_film(stored).values()}
     if rows != {cell.candidates} or not 1 <= cell.threads <= 1024:
         message = f"points of {sorted(rows)} candidates and {cell.threads} threads"
         raise ValueError(f"{message}; expected {cell.candidates} candidates")

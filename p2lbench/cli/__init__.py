@@ -25,6 +25,7 @@ from p2lbench.cli import (
     objects,
     plugins,
     prepare,
+    project,
     report,
     rescore,
     results,
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("validate")(validate.validate)
+app.command("project")(project.project)
 app.command("tune")(tune.tune)
 app.command("samples")(samples.samples)
 app.command("targets")(targets.targets)

@@ -105,6 +105,7 @@ def followed(
     *,
     limit: int | None = None,
     fresh: bool = False,
+    film: bool = False,
 ) -> Outcome:
     """A plan's run with its progress on stderr, and at an interrupt the command to go on with."""
     from p2lbench import runner
@@ -113,7 +114,14 @@ def followed(
     total = len(planned) if limit is None else min(limit, len(planned))
     with going_on(fresh), RunProgress(total, console=log()) as progress:
         return runner.run(
-            planned, plugins.registry, executor, results, progress, limit=limit, fresh=fresh
+            planned,
+            plugins.registry,
+            executor,
+            results,
+            progress,
+            limit=limit,
+            fresh=fresh,
+            film=film,
         )
 
 

@@ -12,7 +12,7 @@ from e2e.kit import called, written
 
 from p2lbench.cli import waiting
 
-COMMANDS = ("cite", "compare", "export", "figures", "leaderboard")
+COMMANDS = ("cite", "compare", "export", "figures", "leaderboard", "project")
 
 
 @pytest.fixture(scope="module")

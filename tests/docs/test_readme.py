@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,10 @@ def test_make_does_what_the_readme_says(command):
 @pytest.mark.timeout(900)
 def test_the_commands_in_order(tmp_path):
     (tmp_path / "sign_descent.py").write_text(blocks("python")[0], encoding="utf-8")
+    # The README's commands are those of somebody in a checkout.
+    photo = Path("suites", "images", "fmnist-displaced", "bag-1014.png")
+    (tmp_path / photo.parent).mkdir(parents=True)
+    shutil.copy(ROOT / photo, tmp_path / photo)
     outputs = {}
     for command in commands():
         if not command.startswith("p2lbench "):
