@@ -58,7 +58,7 @@ class Choosing:
         """
         for group, photos in self.pool.groups.items():
             if len(photos) < self.wanted:
-                raise _too_few(group, len(photos), self.wanted, len(photos), "")
+                raise _too_few(group, len(photos), self.wanted, len(photos))
 
     @property
     def wanted(self) -> int:
@@ -71,26 +71,31 @@ class Choosing:
         Raises:
             UserError: a group has too few photos that can be used.
         """
-        total = self.wanted * len(self.pool.groups)
-        for number, (group, photos) in enumerate(self.pool.groups.items()):
-            taken, reason = 0, ""
+        for group, photos in self.pool.groups.items():
+            taken, passed_over = 0, len(self.skipped)
             for photo in in_order(photos, self.seed):
                 if taken == self.wanted:
                     break
-                self.say(f"{number * self.wanted + taken} of {total} images: {photo.file.name}")
-                split = "test" if taken < self.count else "tune"
-                try:
-                    yield self._usable(photo, split)
-                    taken += 1
-                except WeightsMissing:
-                    raise
-                except UserError as error:
-                    reason = error.message
-                    self.skipped.append(Skipped(file=text(photo.file), reason=text(reason)))
+                if (found := self._usable(photo, "test" if taken < self.count else "tune")) is None:
+                    continue
+                yield found
+                taken += 1
             if taken < self.wanted:
-                raise _too_few(group, taken, self.wanted, len(photos), reason)
+                reasons = [skipped.reason for skipped in self.skipped[passed_over:]]
+                raise _too_few(group, taken, self.wanted, len(photos), *reasons[-1:])
 
-    def _usable(self, photo: Photo, split: str) -> Chosen:
+    def _usable(self, photo: Photo, split: str) -> Chosen | None:
+        total = self.wanted * len(self.pool.groups)
+        self.say(f"{len(self._pixels)} of {total} images: {photo.file.name}")
+        try:
+            return self._read(photo, split)
+        except WeightsMissing:
+            raise
+        except UserError as error:
+            self.skipped.append(Skipped(file=text(photo.file), reason=text(error.message)))
+            return None
+
+    def _read(self, photo: Photo, split: str) -> Chosen:
         content, pixels = read_bytes(photo.file, MAX_FILE), read_image(photo.file)
         digest = pixel_digest(pixels)
         if digest in self._pixels:
@@ -102,7 +107,7 @@ class Choosing:
         return Chosen(photo, split, content, box)
 
 
-def _too_few(group: str, taken: int, wanted: int, there: int, reason: str) -> UserError:
+def _too_few(group: str, taken: int, wanted: int, there: int, reason: str = "") -> UserError:
     of_what = f"'{group}': " if group else ""
     message = f"{of_what}{taken} of {wanted} images can be had from {there} files"
     last = f"; the last that cannot be used: {reason}" if reason else ""

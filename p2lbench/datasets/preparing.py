@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from p2lbench.datasets.choosing import Choosing, Chosen, Say
-from p2lbench.datasets.photos import Pool
+from p2lbench.datasets.photos import Photo, Pool
 from p2lbench.datasets.record import MANIFEST, RECORD, Prepared, has_hash, read_record, text
 from p2lbench.errors import UserError
 from p2lbench.weights.files import replacing
@@ -89,22 +89,20 @@ def _drawn(asked: Prepared, before: Prepared | None, choosing: Choosing, folder:
     if before is None:
         asked.write(folder)
     known = {} if before is None else before.files
-    files: dict[str, str] = {}
-    classes: dict[str, int] = dict.fromkeys(choosing.pool.groups, 0)
-    rows = [("file", "class", "mask", "split")]
+    files, taken, rows = {}, set[str](), [("file", "class", "mask", "split")]
     for chosen in choosing.chosen():
-        name = _name(chosen, {file.lower() for file in files})
+        name = _name(chosen.photo, taken)
         _copy(chosen, folder / name, known.get(name))
         files[name] = chosen.sha256
-        classes[chosen.photo.group] += chosen.split == "test"
         rows.append((name, *_cells(chosen)))
     files[MANIFEST] = _write_manifest(rows, folder)
+    groups = [text(group) for group in choosing.pool.groups]
     record = asked.model_copy(
         update={
             "complete": True,
             "files": files,
-            "classes": {text(group): number for group, number in classes.items()},
-            "tune_images": choosing.tune * len(classes),
+            "classes": dict.fromkeys(groups, choosing.count),
+            "tune_images": choosing.tune * len(groups),
             "skipped": choosing.skipped,
         }
     )
@@ -121,17 +119,19 @@ def _copy(chosen: Chosen, target: Path, known: str | None) -> None:
             out.write(chosen.content)
 
 
-def _name(chosen: Chosen, taken: set[str]) -> str:
+def _name(photo: Photo, taken: set[str]) -> str:
     """Where the copy goes: the group, which figures by class tell from an image's name, and the
-    file's own name, in letters that any file system and table takes."""
-    photo = chosen.photo
+    file's own name, in letters that any file system and table takes.
+
+    Args:
+        taken: names that are in use, in small letters, without endings; gets this one.
+    """
     stem, group = _plain(photo.file.stem), _plain(photo.group) if photo.group else ""
     name = f"{group}-{stem}" if group else stem
-    odd = f"{name}-{hashlib.sha256(os.fsencode(photo.key)).hexdigest()[:8]}"
-    for each in (name, odd):
-        if not any(file.startswith(f"{IMAGES}/{each}.".lower()) for file in taken):
-            return f"{IMAGES}/{each}{photo.file.suffix}"
-    raise UserError(f"{display(photo.file)} cannot be told from another file by its name")
+    if name.lower() in taken:
+        name += f"-{hashlib.sha256(os.fsencode(photo.key)).hexdigest()[:8]}"
+    taken.add(name.lower())
+    return f"{IMAGES}/{name}{photo.file.suffix}"
 
 
 def _plain(text: str) -> str:
