@@ -1,4 +1,5 @@
-"""Keep a finished run's leaderboard in results/reference, with the command and what it cost.
+"""Keep a finished run's leaderboard in results/reference, with the command and what it cost; of an
+edition of a paper's experiment also its figures, and what becomes of its claims.
 
 p2lbench run table1 && python docs/reference.py results/table1 --commit $(git rev-parse HEAD)
 """
@@ -10,13 +11,18 @@ import json
 import math
 import shlex
 import shutil
+import tempfile
 from pathlib import Path
+
+from claims import table
 
 from p2lbench import leaderboard
 from p2lbench.report.formats import render
+from p2lbench.report.paper import draw_all
 from p2lbench.store import Store
 
 ROOT = Path(__file__).parents[1]
+NO_CLAIMS = 3  # lines of a table that has none
 KEPT = ("grid.png", "curves.png", "leaderboard.csv", "suite.yaml", "environment.json")
 
 
@@ -49,8 +55,27 @@ def main(folder: Path, commit: str, limit: int | None) -> None:
         f"{seconds / 3600:.1f} hours of one core in the cells. The machine did other work at the "
         "same time, so seconds compare with nothing.\n\n![What each method selected](grid.png)\n\n"
     )
-    (target / "README.md").write_text(head + render(board, "markdown"), encoding="utf-8")
+    text = head + _experiment(folder, board.suite.experiment, target) + render(board, "markdown")
+    (target / "README.md").write_text(text, encoding="utf-8")
     print(target)
+
+
+def _experiment(folder: Path, experiment: str | None, target: Path) -> str:
+    """The paper's own figures of it, and its claims, as Markdown."""
+    if experiment is None:
+        return ""
+    with Store.open_read(folder) as store, tempfile.TemporaryDirectory() as made:
+        board = leaderboard.load(store)
+        drawn = list(draw_all(store, board, Path(made), "png", "column"))
+        own = [one.path for one in drawn if one.path and one.name.startswith(experiment)]
+        for path in own:
+            shutil.copy(path, target / path.name)
+    pictures = "".join(f"![{path.stem}]({path.name})\n\n" for path in own)
+    lines = [*table(folder)]
+    claims = (
+        "\n".join(["What the paper claims:", "", *lines]) + "\n" if len(lines) > NO_CLAIMS else ""
+    )
+    return pictures + claims
 
 
 def _sets(overrides: list[str]) -> list[str]:
