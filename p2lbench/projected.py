@@ -106,8 +106,9 @@ def _found(store: Store, methods: Sequence[Method], models: Models) -> Iterator[
     for method in methods:
         cells = [(row, record) for row, record in store.records() if row.row == method.row]
         row, record = min(cells, key=lambda cell: _rank(cell[1]))
-        good = record is not None and record.status == "ok" and record.selected is not None
-        seen = pictured(store, row, record, models) if record is not None and good else None
+        seen = None
+        if record is not None and record.status == "ok" and record.selected is not None:
+            seen = pictured(store, row, record, models)
         yield Found(title(method, methods), method.row, record, seen)
 
 

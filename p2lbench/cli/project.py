@@ -140,9 +140,8 @@ def _projected(
     here = chosen_device("auto") if where.scheduler else planned.device
     found = collect(job, outcome, here)
     blocks = [block for method in found.methods if (block := method.block()) is not None]
-    if blocks:
-        title = f"{wanted.image.name}: what was found"
-        found.files.extend(files.write(outcome.folder, blocks, title, film))
+    title = f"{wanted.image.name}: what was found"
+    found.files.extend(files.write(outcome.folder, blocks, title, film))
     return found
 
 

@@ -22,7 +22,8 @@ def write(
     title: str,
     film: str | None = None,
 ) -> list[Path]:
-    """Write them all, in place of those of an earlier call; the files, the grid first.
+    """Write them all, in place of those of an earlier call; the files, the grid first. Of no method
+    there are none.
 
     Several methods have files of their own, with their names in them.
 
@@ -35,7 +36,7 @@ def write(
     with explained(folder):
         for path in _earlier(folder):
             path.unlink()
-        files = [projectiongrid.draw(folder / "grid.png", title, blocks)]
+        files = [projectiongrid.draw(folder / "grid.png", title, blocks)] if blocks else []
         for block in blocks:
             ending = "" if len(blocks) == 1 else f"-{_slug(block.title)}"
             files += _one(folder, block.found, ending, film)

@@ -108,8 +108,11 @@ def test_a_method_that_fails_is_told_and_the_others_are_shown(
     done = project("--method", "all")
     assert done.code == 1
     assert "no way" in done.out
-    assert (Path("results/project-bag-126") / "reconstruction-adam.png").exists() is False
-    assert (Path("results/project-bag-126") / "reconstruction.png").exists()
+    assert Path("results/project-bag-126/reconstruction.png").exists()
+    alone = project("--method", "bad", "--json")
+    assert (alone.code, alone.json["files"]) == (1, [])
+    assert alone.json["methods"][0]["objective"] is None
+    assert not Path("results/project-bag-126/reconstruction.png").exists()
 
 
 @pytest.mark.parametrize(
