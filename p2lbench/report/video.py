@@ -18,6 +18,7 @@ from p2lbench.report.projectiongrid import enlarged
 GIF, MP4 = ".gif", ".mp4"
 FRAMES, RATE, STILL = 96, 12, 18  # of the search; per second; of the outcome, which stands
 _SIDE, _GAP, _TEXT = 224, 8, 44  # sums that MP4's blocks of 16 pixels divide
+_OF_PALETTE = 8  # frames
 _BAR, _INK, _FAINT = (200, 80, 20), (20, 20, 20), (225, 225, 225)
 
 
@@ -49,7 +50,7 @@ def write(path: Path, target: Pixels, shown: Sequence[Shown]) -> Path:
         images = np.stack([np.asarray(frame) for frame in frames])
         imageio.imwrite(path, images, fps=RATE, codec="libx264", macro_block_size=4)
         return path
-    colours = _palette(frames[-1])
+    colours = _palette(frames)
     small = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
     small[0].save(
         path, format="GIF", save_all=True, append_images=small[1:], duration=1000 // RATE, loop=0
@@ -57,9 +58,14 @@ def write(path: Path, target: Pixels, shown: Sequence[Shown]) -> Path:
     return path
 
 
-def _palette(frame: Image.Image) -> Image.Image:
-    """One for all frames: with one for each, colours flicker."""
-    return frame.quantize(256, method=Image.Quantize.MEDIANCUT)
+def _palette(frames: Sequence[Image.Image]) -> Image.Image:
+    """One for all frames, from some of them: with one for each, colours flicker."""
+    some = frames[:: max(1, len(frames) // _OF_PALETTE)]
+    width, height = frames[0].size
+    sheet = Image.new("RGB", (width, height * len(some)))
+    for k, frame in enumerate(some):
+        sheet.paste(frame, (0, k * height))
+    return sheet.quantize(256, method=Image.Quantize.MEDIANCUT)
 
 
 def _frames(target: Pixels, shown: Sequence[Shown]) -> Iterator[Image.Image]:
