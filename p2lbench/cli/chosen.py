@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from p2lbench.errors import UserError
+
 IMAGE = Annotated[
     str | None, typer.Option("--image", metavar="NAME", help="Needless where there is one image.")
 ]
@@ -21,3 +23,9 @@ FINETUNED = Annotated[
     str | None,
     typer.Option("--finetuned", metavar="NAME", help="With weights that `finetune` left."),
 ]
+
+
+def refuse_doubled(option: str, given: object, *others: object) -> None:
+    """Raises: UserError if what an option names has a cell of its own, and others are given too."""
+    if given is not None and any(other is not None for other in others):
+        raise UserError(f"{option} tells row, image, repeat and candidate: leave their options out")
