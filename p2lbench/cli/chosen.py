@@ -15,9 +15,10 @@ ROW = Annotated[
     str | None,
     typer.Option("--row", metavar="NAME", help="Of the leaderboard, such as 'adam | spatial'."),
 ]
-REPEAT = Annotated[int | None, typer.Option("--repeat", help="Default: the first.")]
+REPEAT = Annotated[int | None, typer.Option("--repeat", min=0, help="Default: the first.")]
 CANDIDATE = Annotated[
-    int | None, typer.Option("--candidate", help="By number from 0; default: the selected one.")
+    int | None,
+    typer.Option("--candidate", min=0, help="By number from 0; default: the selected one."),
 ]
 FINETUNED = Annotated[
     str | None,
