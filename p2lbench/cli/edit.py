@@ -77,7 +77,7 @@ def edit(
             finetuned=finetuned,
             device=where,
         )
-        told = _edited(projection, registry, asked, finetuned, name)
+        told = _edited(folder, projection, registry, asked, finetuned, name)
     if as_json:
         emit(told)
     else:
@@ -85,6 +85,7 @@ def edit(
 
 
 def _edited(
+    folder: Path,
     projection: Projection,
     registry: Registry,
     asked: Asked,
@@ -99,7 +100,7 @@ def _edited(
     with learning() as say:
         directions = _directions(projection, registry, finetuned is None, say)
         steps = run(projection, directions, asked)
-    where = projection.folder / EDITS / (checked or _name(projection, finetuned, steps, asked))
+    where = folder / EDITS / (checked or _name(projection, finetuned, steps, asked))
     return write_edit(where, projection, steps, finetuned)
 
 
