@@ -22,6 +22,7 @@ BLENDS = "blends"  # in a results folder
 TOLD = "blend.json"
 BLENDED, PLACED, STRIP = "blended.png", "placed.png", "strip.png"
 OWNED = (TOLD, BLENDED, PLACED, STRIP)
+_SIDE = 256  # of a tile, in pixels
 _RIM = 2  # pixels of what T⁻¹ brought back that touch what it did not
 
 
@@ -93,7 +94,8 @@ def write_blend(
     try:
         write(folder / BLENDED, found.pixels)
         write(folder / PLACED, found.placed.pixels)
-        strip.draw(folder / STRIP, about["image"], "in the photo's frame", [strip.Line("", tiles)])
+        note, line = "in the photo's frame", strip.Line("", tiles)
+        strip.draw(folder / STRIP, about["image"], note, [line], _SIDE)
         (folder / TOLD).write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", "utf-8")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.chosen import CANDIDATE, FINETUNED, IMAGE, REPEAT, ROW
+from p2lbench.cli.chosen import CANDIDATE, FINETUNED, IMAGE, REPEAT, ROW, refuse_doubled
 from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, logs_only, out
 from p2lbench.cli.executors import DEVICE, chosen_device
 from p2lbench.cli.waiting import waiting
@@ -82,8 +82,8 @@ def blend(
     }
     if edit is None and step is not None:
         raise UserError("--step is of an edit: name it with --edit")
-    if edit is not None and any(value is not None for value in chosen.values()):
-        raise UserError("--edit tells image, row, candidate and weights: leave their options out")
+    refuse_doubled("--edit", edit, *chosen.values())
+    refuse_doubled("--finetuned", finetuned, row, image, repeat, candidate)
     how = How(mode.value, area.value, dilate, feather)
     with logs_only(), waiting("blending"):
         registry, where = load_plugins(plugin or []).registry, chosen_device(device)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.chosen import CANDIDATE, FINETUNED, IMAGE, REPEAT, ROW
+from p2lbench.cli.chosen import CANDIDATE, FINETUNED, IMAGE, REPEAT, ROW, refuse_doubled
 from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, logs_only, out, show, table
 from p2lbench.cli.executors import DEVICE, chosen_device
 from p2lbench.cli.learning import learning
@@ -63,6 +63,7 @@ def edit(
     from p2lbench.plugins import load as load_plugins
     from p2lbench.projection import load
 
+    refuse_doubled("--finetuned", finetuned, row, image, repeat, candidate)
     asked = Asked(class_ or (), direction or (), strength or (), all_classes)
     with logs_only():
         registry, where = load_plugins(plugin or []).registry, chosen_device(device)
@@ -76,7 +77,7 @@ def edit(
             finetuned=finetuned,
             device=where,
         )
-        told = _edited(projection, registry, asked, finetuned, name)
+        told = _edited(folder, projection, registry, asked, finetuned, name)
     if as_json:
         emit(told)
     else:
@@ -84,6 +85,7 @@ def edit(
 
 
 def _edited(
+    folder: Path,
     projection: Projection,
     registry: Registry,
     asked: Asked,
@@ -98,7 +100,7 @@ def _edited(
     with learning() as say:
         directions = _directions(projection, registry, finetuned is None, say)
         steps = run(projection, directions, asked)
-    where = projection.folder / EDITS / (checked or _name(projection, finetuned, steps, asked))
+    where = folder / EDITS / (checked or _name(projection, finetuned, steps, asked))
     return write_edit(where, projection, steps, finetuned)
 
 

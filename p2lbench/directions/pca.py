@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from p2lbench.directions.direction import Direction
 from p2lbench.directions.draws import drawn, moving
+from p2lbench.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +73,9 @@ def components(
     Args:
         held: latents (1, *shape) that an edit starts from; what directions do not move keeps its
             value, as the class does in GANSpace.
+
+    Raises:
+        UserError: the features are not finite, or all the same.
     """
     import torch
 
@@ -84,7 +88,11 @@ def components(
             points = drawn(generator, min(BATCH, samples - first), rng, device, fixed)
             features.append(_features(generator, points).cpu())
             latents.append(torch.cat([points[name].flatten(1) for name in names], 1).cpu())
-    return principal(torch.cat(features), torch.cat(latents))
+    found = torch.cat(features)
+    if not bool(found.isfinite().all()) or not bool((found != found[0]).any()):
+        name = type(generator).__name__
+        raise UserError(f"{name}: its features are not finite, or do not vary: no components")
+    return principal(found, torch.cat(latents))
 
 
 def direction(generator: Generator, found: Components, number: int) -> Direction:

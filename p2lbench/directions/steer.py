@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from p2lbench.directions.direction import Direction
 from p2lbench.directions.draws import drawn, moving
 from p2lbench.directions.warps import WARPS, Warp
+from p2lbench.errors import UserError
 from p2lbench.seeds import stream
 from p2lbench.space import Space
 
@@ -40,6 +41,9 @@ def learn(
     """The direction that imitates the warp of that name.
 
     `say` is told how many steps are done.
+
+    Raises:
+        UserError: it diverged.
     """
     import torch
 
@@ -56,6 +60,8 @@ def learn(
         (step.grad,) = torch.autograd.grad(loss, [step])
         optimizer.step()
         say(done + 1)
+    if not bool(step.isfinite().all()):
+        raise UserError(f"learning {name} went beyond all numbers: lower --lr")
     vectors = space.split((step.detach() * space.std / warp.reach)[None])
     ends = (-warp.reach, warp.reach, 5)
     return Direction(name, warp.unit, ends, {key: value[0] for key, value in vectors.items()})

@@ -42,7 +42,8 @@ def write_edit(
         for k, step in enumerate(steps):
             told["steps"].append(_written(folder, k, step))
         (folder / POINTS).write_bytes(_points(steps))
-        _draw(folder / STRIP, before, edits)
+        first = "projection" if finetuned is None else "fine-tuned"
+        _draw(folder / STRIP, before, first, edits)
         (folder / TOLD).write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", "utf-8")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}") from error
@@ -84,10 +85,10 @@ def _points(steps: Sequence[Step]) -> bytes:
     return save({name: value.cpu().contiguous() for name, value in parts.items()})
 
 
-def _draw(path: Path, before: Projection, edits: Sequence[Sequence[Step]]) -> None:
+def _draw(path: Path, before: Projection, called: str, edits: Sequence[Sequence[Step]]) -> None:
     first = [
         strip.Tile(pixels_of(seen(before)), "photo"),
-        strip.Tile(pixels_of(before.image()), "projection"),
+        strip.Tile(pixels_of(before.image()), called),
     ]
     if len(edits) > 1 and all(len(edit) == 1 for edit in edits):
         tiles = [_tile(step, step.edit.name) for (step,) in edits]

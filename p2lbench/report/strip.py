@@ -13,7 +13,7 @@ from p2lbench.images import Pixels
 from p2lbench.report.fonts import Fonts
 from p2lbench.report.text import plain
 
-_SIDE = 160  # of a tile, the longer one
+SIDE = 160  # of a tile, the longer one
 _GAP = 10
 _MARGIN = 20
 _TEXT = 24
@@ -36,16 +36,19 @@ class Line:
     tiles: Sequence[Tile]
 
 
-def draw(path: Path, title: str, note: str, lines: Sequence[Line]) -> Path:
+def draw(path: Path, title: str, note: str, lines: Sequence[Line], side: int = SIDE) -> Path:
     """Write a PNG. Small images grow by a whole factor, pixel by pixel; large ones shrink.
+
+    Args:
+        side: of a tile, the longer one, at most.
 
     Raises: OSError.
     """
     fonts = Fonts()
     heads = [(title, fonts.title, _INK), (note, fonts.text, _FAINT)]
-    shown = [[_sized(tile.pixels) for tile in line.tiles] for line in lines]
-    side = max(image.width for images in shown for image in images) + _GAP
-    width = max(side * max(map(len, shown)), *(round(f.getlength(text)) for text, f, _ in heads))
+    shown = [[_sized(tile.pixels, side) for tile in line.tiles] for line in lines]
+    across = max(image.width for images in shown for image in images) + _GAP
+    width = max(across * max(map(len, shown)), *(round(f.getlength(text)) for text, f, _ in heads))
     heights = [
         max(image.height for image in images) + _TEXT * (2 if line.heading else 1)
         for line, images in zip(lines, shown, strict=True)
@@ -56,7 +59,7 @@ def draw(path: Path, title: str, note: str, lines: Sequence[Line]) -> Path:
     for k, (text, font, ink) in enumerate(heads):
         pen.text((_MARGIN, _MARGIN + 28 * k), plain(text), ink, font=font)
     for line, images, height in zip(lines, shown, heights, strict=True):
-        _paste(canvas, pen, fonts, line, images, top, side)
+        _paste(canvas, pen, fonts, line, images, top, across)
         top += height
     canvas.save(path, format="PNG", optimize=True)
     return path
@@ -75,24 +78,24 @@ def _paste(
     line: Line,
     images: Sequence[Image.Image],
     top: int,
-    side: int,
+    across: int,
 ) -> None:
     if line.heading:
         pen.text((_MARGIN, top), plain(line.heading), _INK, font=fonts.bold)
         top += _TEXT
     for k, (tile, image) in enumerate(zip(line.tiles, images, strict=True)):
-        x = _MARGIN + k * side
+        x = _MARGIN + k * across
         canvas.paste(image, (x, top))
-        caption = fonts.fitted(tile.caption, side - 2, fonts.text)
+        caption = fonts.fitted(tile.caption, across - 2, fonts.text)
         place = (x + image.width / 2, top + image.height + 2)
         pen.text(place, caption, _FAINT, font=fonts.text, anchor="ma")
 
 
-def _sized(pixels: Pixels) -> Image.Image:
+def _sized(pixels: Pixels, most: int) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(pixels))
     longest = max(image.size)
-    if longest > _SIDE:
-        width, height = (max(1, round(side * _SIDE / longest)) for side in image.size)
+    if longest > most:
+        width, height = (max(1, round(side * most / longest)) for side in image.size)
         return image.resize((width, height), Image.Resampling.LANCZOS)
-    factor = _SIDE // longest
+    factor = most // longest
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)

@@ -188,6 +188,8 @@ def test_with_fine_tuned_weights(folder: Path, plugin: list[Any]) -> None:
         (["edit", "--direction", "no.safetensors:zoom"], "no.safetensors: cannot be read"),
         (["edit", "--class", "bag", "--name", "../x"], "--name: expected up to 100 letters"),
         (["edit", "--class", "bag", "--image", "boot"], "there is no 'boot'"),
+        (["edit", "--class", "bag", "--finetuned", "x", "--image", "y"], "leave their options out"),
+        (["blend", "--finetuned", "x", "--candidate", "0"], "leave their options out"),
         (["edit", "--class", "bag", "--finetuned", "x"], "nothing was fine-tuned here"),
         (["blend", "--edit", "none"], "no edit 'none'"),
         (["blend", "--edit", "none", "--candidate", "0"], "leave their options out"),

@@ -8,6 +8,7 @@ from directions.generators import Blob, Classy, Linear
 
 from p2lbench.directions.direction import Direction
 from p2lbench.directions.pca import Components, components, direction, principal
+from p2lbench.errors import UserError
 from p2lbench.generators.biggan.generator import BigGANFashionMNIST
 
 
@@ -84,6 +85,16 @@ def test_biggan_names_its_first_layer() -> None:
     middle = {name: value[:1].lerp(value[1:2], 0.5) for name, value in latents.items()}
     expected = features[:1].lerp(features[1:2], 0.5)
     torch.testing.assert_close(generator.features(**middle), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
+def test_features_that_tell_nothing(value: float) -> None:
+    class Blank(Linear):
+        def features(self, **latents: torch.Tensor) -> torch.Tensor:
+            return torch.full((len(latents["z"]), 3), value)
+
+    with pytest.raises(UserError, match="Blank: its features are not finite, or do not vary"):
+        components(Blank(), {}, "cpu", 10)
 
 
 @pytest.mark.parametrize("generator", [Linear(), Classy()])

@@ -8,6 +8,7 @@ from directions.generators import SIDE, Blob
 
 from p2lbench.directions.steer import Learning, learn
 from p2lbench.directions.warps import WARPS
+from p2lbench.errors import UserError
 
 QUICK = Learning(steps=60, batch=8, lr=0.2)
 
@@ -31,6 +32,12 @@ def test_seeds_decide() -> None:
     first, same, other = (learn(Blob(), "zoom", each, "cpu").vectors["z"] for each in how)
     assert first.equal(same)
     assert not first.equal(other)
+
+
+def test_learning_that_diverges() -> None:
+    how = Learning(steps=2, batch=2, lr=float("inf"))
+    with pytest.raises(UserError, match=r"learning zoom went beyond all numbers: lower --lr"):
+        learn(Blob(), "zoom", how, "cpu")
 
 
 def test_a_shift_moves_pixels_and_masks_what_comes_in() -> None:

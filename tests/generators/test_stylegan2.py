@@ -316,3 +316,32 @@ def test_it_names_what_its_images_go_through(space: str, mapped: bool) -> None:
 @pytest.mark.parametrize("options", [{"space": "w+"}, {"space": "z", "noise": "variable"}], ids=str)
 def test_conformance(check: Check, options: dict[str, Any]) -> None:
     check(functools.partial(StyleGAN2, weights=COND, **options))
+
+
+@pytest.mark.parametrize("name", [ADA, COND])
+@pytest.mark.parametrize("space", ["z", "w", "w+"])
+def test_draws_are_what_the_mapping_makes(name, space):
+    """And so no w of independent columns, as the prior of a search has them."""
+    generator = loaded(name, space=space, truncation=0.7)
+    many = generator.draw(400, torch.Generator().manual_seed(0))
+    for variable in generator.variables:
+        assert many[variable.name].shape == (400, *variable.shape)
+    again = generator.draw(400, torch.Generator().manual_seed(0))
+    assert all(value.equal(again[key]) for key, value in many.items())
+    features = generator.features(**many)
+    if space == "z":
+        close(features, generator._truncated(many))
+        return
+    assert features.equal(many["w"].flatten(1))
+    w = many["w"] if space == "w" else many["w"][:, 0]
+    assert (many["w"].reshape(400, -1, w.shape[1]) == w[:, None]).all()
+    rng = torch.Generator().manual_seed(1)
+    latents = {"z": torch.randn(4000, generator._network.config.z_dim, generator=rng)}
+    if name == COND:
+        latents["c"] = generator.embed(torch.arange(4000) % 3)
+    mapped = generator._truncated(latents)
+    spread = float(mapped.std(0).mean())
+    close(w.mean(0), mapped.mean(0), 0.35 * spread)
+    close(w.std(0), mapped.std(0), 0.35 * spread)
+    close(torch.corrcoef(w.T), torch.corrcoef(mapped.T), 0.3)
+    assert torch.corrcoef(mapped.T).fill_diagonal_(0).abs().max() > 0.3
