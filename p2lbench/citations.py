@@ -21,11 +21,12 @@ _HEAD = re.compile(r"@\w+\s*\{\s*([^\s,{}\"#%~\\]+)\s*,")
 
 def cited(methods: Iterable[Method], metrics: Iterable[Spec], registry: Registry) -> Cited:
     """What each plugin in the methods and metrics, nested ones included, names in `cites`."""
-    used = [*(s for method in methods for s in specs(method)), *metrics]
-    each = {canonical([spec.kind, spec.plain()]): spec for spec in used}
+    used = [(singular(s.kind), s) for method in methods for s in specs(method)]
+    used += [("metric", spec) for spec in metrics]  # a loss may be named as one
+    each = {canonical([kind, spec.plain()]): (kind, spec) for kind, spec in used}
     found: dict[str, dict[str, None]] = {}
-    for spec in each.values():
-        names = found.setdefault(f"{singular(spec.kind)} {spec.name}", {})
+    for kind, spec in each.values():
+        names = found.setdefault(f"{kind} {spec.name}", {})
         names.update(dict.fromkeys(_stated(build(spec, registry))))
     return {part: tuple(names) for part, names in sorted(found.items()) if names}
 

@@ -18,6 +18,7 @@ from p2lbench.audit.labels import MAX_ENVIRONMENT, MERGED, SUITE
 from p2lbench.errors import StoreError, UserError
 from p2lbench.film import without_film
 from p2lbench.identity import decided_by
+from p2lbench.measured import ADDED
 from p2lbench.plan import PlanRow
 from p2lbench.record import KEPT, Record
 from p2lbench.spec import canonical
@@ -76,7 +77,7 @@ def merge(folders: Sequence[Path], results: Path, output: Path | None = None) ->
         if len({store.folder.resolve() for store in stores}) < len(stores):
             raise UserError("merge: the same folder twice; expected different ones")
         header = _header(stores)
-        rows = _rows(stores)
+        rows, identities = _plan(stores)
         images = _check_images(stores)
         name = str(header["name"])
         made = output.absolute() if output is not None else folder_of(results.absolute(), name)
@@ -84,7 +85,8 @@ def merge(folders: Sequence[Path], results: Path, output: Path | None = None) ->
             raise UserError(f"{made}: this exists. Expected a new or an empty folder; use -o")
         merged = Merged(name, made)
         with _whole(made) as beside, Store.create_or_open(beside, name) as target:
-            _describe(target, stores, header, rows, images)
+            target.set_plan(rows, identities.items())
+            _describe(target, stores, header, images)
             _take(target, stores, rows, merged)
     return merged
 
@@ -112,9 +114,7 @@ def _header(stores: Sequence[Store]) -> dict[str, Any]:
     for store in stores:
         if not (other := store.header()):
             raise StoreError(f"{store.folder}: no run has been planned here yet")
-        metrics = [_by_name(s.metrics()) for s in (stores[0], store)]
-        if metrics[0] != metrics[1]:
-            raise _differ(stores[0], store, "metrics", *map(sorted, metrics))
+        _check_metrics(stores[0], store)
         for key in {**first, **other}:
             mine, its = first.get(key), other.get(key)
             if key in _JOINED:
@@ -132,8 +132,18 @@ def _header(stores: Sequence[Store]) -> dict[str, Any]:
     return first
 
 
-def _by_name(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {each["name"]: {**each, "added": None} for each in metrics}
+def _check_metrics(first: Store, store: Store) -> None:
+    """Raises: UserError if the folders have other metrics, or the same ones made otherwise."""
+    mine, its = (
+        {each["name"]: {**each, ADDED: None} for each in one.metrics()} for one in (first, store)
+    )
+    if mine.keys() != its.keys():
+        raise _differ(first, store, "metrics", ", ".join(sorted(mine)), ", ".join(sorted(its)))
+    for name in mine:
+        for key in {**mine[name], **its[name]}:
+            one, other = mine[name].get(key), its[name].get(key)
+            if one != other:
+                raise _differ(first, store, f"{key} of the metric '{name}'", one, other)
 
 
 def _joined(key: str, mine: Any, its: Any, first: Store, store: Store) -> dict[str, Any]:
@@ -185,13 +195,15 @@ def _differ(first: Store, store: Store, what: str, mine: Any, its: Any) -> UserE
     )
 
 
-def _rows(stores: Sequence[Store]) -> list[PlanRow]:
-    """The union of the plans, the first's order first."""
+def _plan(stores: Sequence[Store]) -> tuple[list[PlanRow], dict[str, str]]:
+    """The union of the plans, the first's order first, and what decides all cells, by id."""
     found: dict[tuple[Any, ...], tuple[PlanRow, Store]] = {}
+    identities: dict[str, str] = {}
     seeds: dict[Any, Store] = {}
     for store in stores:
         for row in store.plan():
-            content, _ = decided_by(store, row.cell)
+            content, method = decided_by(store, row.cell)
+            identities |= {row.cell: canonical(content), content["method"]: canonical(method)}
             seeds.setdefault(content["seed"], store)
             if len(seeds) > 1:
                 raise _differ(next(iter(seeds.values())), store, "seed", *seeds)
@@ -200,7 +212,7 @@ def _rows(stores: Sequence[Store]) -> list[PlanRow]:
                 why = _why(decided_by(where, before.cell), decided_by(store, row.cell))
                 what = f"row {' | '.join(row.row)} on {row.image}: other {why}"
                 raise _differ(where, store, what, before.cell[:12], row.cell[:12])
-    return [row for row, _ in found.values()]
+    return [row for row, _ in found.values()], identities
 
 
 def _why(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> str:
@@ -232,18 +244,11 @@ def _describe(
     target: Store,
     stores: Sequence[Store],
     header: Mapping[str, Any],
-    rows: Sequence[PlanRow],
     images: Sequence[StoredImage],
 ) -> None:
     for image in images:
         target.put_image(image.image(image.class_name), image.pixels, image.mask)
     target.set_images(image.image(image.class_name) for image in images)
-    texts: dict[str, str] = {}
-    for store in stores:
-        for row in store.plan():
-            content, method = decided_by(store, row.cell)
-            texts |= {row.cell: canonical(content), content["method"]: canonical(method)}
-    target.set_plan(rows, texts.items())
     target.set_metrics(stores[0].metrics())
     target.set_header(header)
     if (suite := stores[0].folder / SUITE).is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def write_samples(
     from PIL import Image
     from safetensors.torch import save
 
+    _check_empty(folder)  # before anything is computed
     generator: Generator = build(spec, registry)
     generator.load(device)
     space, maker = Space(generator.variables, None, device), made_by(spec, registry)
@@ -80,13 +82,24 @@ def _class_name(generator: Generator, k: int) -> str:
     return str(k % _classes(generator)) if _classes(generator) else ""
 
 
+def _check_empty(folder: Path) -> None:
+    try:
+        if os.path.lexists(folder) and any(folder.iterdir()):
+            raise UserError(f"-o: {folder} is not empty: choose another folder")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
 def _written(folder: Path, files: dict[str, bytes]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UserError(f"-o: {folder} is not empty: choose another folder")
+        _check_empty(folder)
         for name, data in files.items():
             (folder / name).write_bytes(data)
     except OSError as error:
-        raise UserError(f"-o: {folder} cannot be written: {error.strerror}") from error
+        raise _unwritable(folder, error) from error
     return [folder / name for name in files]
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(f"-o: {folder} cannot be written: {error.strerror}")

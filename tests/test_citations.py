@@ -54,6 +54,9 @@ def test_a_suite() -> None:
     assert len(keys(text)) == len(set(keys(text)))
     assert "% optimizer adam, optimizer basincma, optimizer cma+adam\n@inproceedings{kingma" in text
     assert "liu1989limited" not in text
+    # LPIPS is a loss, too, but here it is measured alone.
+    assert "metric lpips-alex" in cited
+    assert not {part for part in cited if part.startswith("loss lpips")}
     assert citations.parts(methods(suite))["init"] == {"ground-truth": ("ground-truth",)}
 
 

@@ -165,6 +165,21 @@ def test_files_that_are_no_points(tmp_path: Path, data: Any, expected: str) -> N
     assert "s.yaml:" in str(caught.value)
 
 
+def test_a_folder_that_cannot_be_used_is_refused_before_the_generator_is_loaded(
+    tmp_path: Path,
+) -> None:
+    never = TINY.replace("drawn = ", "raise RuntimeError('loaded')\n        drawn = ", 1)
+    assert never != TINY
+    (tmp_path / "tiny.py").write_text(never)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.png").touch()
+    for folder, said in (("full", "is not empty"), ("full/mine.png", "cannot be written")):
+        words = ("-o", tmp_path / folder, "--plugin", tmp_path / "tiny.py")
+        done = called("samples", "tiny", *words)
+        assert (done.code, done.out) == (2, "")
+        assert said in done.err
+
+
 def test_classes_come_in_turn_and_stand_in_the_manifest(tmp_path: Path) -> None:
     made = tmp_path / "new" / "samples"
     done = called("samples", "biggan-fmnist", "-o", made, "--count", 12)

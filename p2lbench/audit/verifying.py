@@ -56,7 +56,16 @@ def verify(
 def planned(store: Store) -> int:
     """How many cells of a folder have points to recompute from."""
     statuses = store.statuses(row.cell for row in store.plan() if consistency.readable(row))
-    return sum(status in ("ok", "diverged") for status in statuses.values())
+    return sum(s in ("ok", "diverged") or _scored(store, cell) for cell, s in statuses.items())
+
+
+def _scored(store: Store, cell: str) -> bool:
+    """Whether a cell that failed did so after its search: it has points, too."""
+    try:
+        record = store.get(cell, files=False)
+    except (StoreError, *_READING):
+        return False
+    return record is not None and bool(record.objective)
 
 
 @dataclass

@@ -23,13 +23,24 @@ from p2lbench.registry import Registry
 from p2lbench.spec import Method
 
 PATIENCE = 60.0  # seconds for the whole calibration
-Found = Calibration | str  # a text: why there is none
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Why an objective was not measured; `skipped`: since its cells are."""
+
+    why: str
+    skipped: bool = False
+
+
+Found = Calibration | Nothing
 
 
 @dataclass(frozen=True)
 class MethodEstimate:
     """A row of a plan. `cells`: those that no row before it has. `passes` and `seconds` are of one
-    cell, None if nothing bounds them; `at_most`: it may need less, which is not known before."""
+    cell, None if nothing bounds them; `at_most`: it may need less, which is not known before.
+    `why`: why it was not measured; it costs nothing where cells are skipped."""
 
     row: tuple[str, ...]
     cells: int
@@ -73,7 +84,10 @@ class Estimate:
         """From the start of a run to its end; None if that is not known."""
         if self.why is not None:
             return None
-        cells = [(m.cells, min(m.seconds or inf, self.timeout)) for m in self.methods if m.cells]
+        known = [
+            (m.cells, inf if m.seconds is None else m.seconds) for m in self.methods if m.cells
+        ]
+        cells = [(many, min(seconds, self.timeout)) for many, seconds in known]
         if not cells:
             return 0.0
         whole = sum(many * seconds for many, seconds in cells)
@@ -132,9 +146,10 @@ def _methods(
         row = each.method.row
         cells = 0 if each.key in seen or row in without else plan.count(each)
         seen.add(each.key)
-        known = found.get(share(plan, each.method), "no images to run")
-        if isinstance(known, str):
-            yield MethodEstimate(row, cells, None, None, why=known)
+        known = found.get(share(plan, each.method), Nothing("no images to run", skipped=True))
+        if isinstance(known, Nothing):
+            free = 0 if known.skipped else None
+            yield MethodEstimate(row, cells, free, free, why=known.why)
             continue
         spent = _spent(plan, each.method, registry, known)
         yield _of(row, cells, spent, known, plan.suite.budget)
@@ -202,15 +217,16 @@ def _measured(
         why = f"the process of the calibration died ({error})"
     finally:
         child.kill()
-    yield from ((group, why) for group in (current, *(rest for rest, _ in groups)) if group)
+    left = (current, *(group for group, _ in groups))
+    yield from ((group, Nothing(why)) for group in left if group)
 
 
 def _read(answer: dict[str, Any]) -> Found:
     try:
-        return Calibration.read(answer["calibration"]) if "calibration" in answer else _why(answer)
+        if "calibration" in answer:
+            return Calibration.read(answer["calibration"])
+        if "skipped" in answer:
+            return Nothing(f"a cell is skipped: {answer['skipped']}", skipped=True)
+        return Nothing(str(answer["error"]))
     except (KeyError, TypeError, ValueError) as error:
-        return f"the calibration makes no sense ({error})"
-
-
-def _why(answer: dict[str, Any]) -> str:
-    return f"a cell is skipped: {answer['skipped']}" if "skipped" in answer else answer["error"]
+        return Nothing(f"the calibration makes no sense ({error})")

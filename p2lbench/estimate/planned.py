@@ -50,7 +50,7 @@ def planned(
         return _planned(method, terms, whole, build)
     except Skip:
         return Spending()
-    except Exception:
+    except (Exception, SystemExit):
         return None
 
 

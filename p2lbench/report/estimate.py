@@ -72,7 +72,7 @@ def _passes(method: MethodEstimate) -> str:
 
 def _time(estimate: Estimate, method: MethodEstimate) -> Text:
     if method.why is not None:
-        return Text("not known")
+        return Text("not known" if method.seconds is None else "skipped")
     timeout = f"timeout {estimate.timeout:g} s"
     if method.seconds is None:
         return Text(f"not known, {timeout}")

@@ -112,7 +112,11 @@ def refused(folders: tuple[Path, ...], to: Path, said: str) -> None:
         ({"name": "t"}, "name: t, but s"),
         ({"candidates": 3}, "candidates: 3, but 2"),
         ({"budget": {"passes": 50}}, "budget: {'passes': 50}"),
-        ({"metrics": ["l1"]}, "metrics: ['l1'], but ['l1', 'psnr']"),
+        ({"metrics": ["l1"]}, "metrics: l1, but l1, psnr in"),
+        (
+            {"metrics": ["l1", {"l2": {}, "as": "psnr"}]},
+            "higher_is_better of the metric 'psnr': False, but True in",
+        ),
         ({"seed": 7}, "seed: 7, but 0"),
         ({"optimizers": [{"adam": {"steps": 9}}]}, "row tiny | l1 | none | none | adam on"),
         ({"threads": 2}, "other threads"),

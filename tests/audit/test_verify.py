@@ -445,6 +445,7 @@ def test_a_metric_that_raised_is_no_difference(tmp_path: Path) -> None:
     done = verified(outcome.folder, "--plugin", tmp_path / "more.py")
     assert (done.code, done.json["differences"]) == (0, [])
     assert done.json["cells"]["verified"] == 2
+    assert "2/2 cells" in done.err
 
 
 def test_cells_that_a_run_adds_meanwhile_are_not_run_yet(

@@ -260,6 +260,29 @@ def test_a_time_is_told_roughly(seconds, text):
     assert roughly(seconds) == text
 
 
+def test_what_is_skipped_costs_nothing(tmp_path):
+    plugin = """
+from p2lbench.api import Skip, Transform, hookimpl
+
+class Nowhere(Transform):
+    dim = 1
+    identity = apply = invert = None
+    def initial(self, mask, generator):
+        raise Skip("nowhere to put it")
+
+@hookimpl
+def register_transforms(register):
+    register("nowhere", Nowhere)
+"""
+    suite = written(tmp_path, plugin, optimizers=FOUR[:1], transforms=["nowhere"])
+    document = estimated(suite)
+    (method,) = document["estimate"]["methods"]
+    assert (method["passes"], method["seconds"]) == (0, 0)
+    assert method["why"] == "a cell is skipped: nowhere to put it"
+    assert (document["passes"], document["estimate"]["why"]) == (0, None)
+    assert "skipped" in called("validate", suite, "--estimate").out.splitlines()[-1]
+
+
 def test_rows_of_the_same_cells_cost_once(tmp_path):
     twice = [{"adam": {"steps": 3}}, {"adam": {"steps": 3}, "as": "again"}]
     # Neither the budget nor the timeout of a cell holds for the calibration.
