@@ -115,11 +115,13 @@ class Way:
 
 @dataclass(frozen=True)
 class Ways(Part):
-    """One error against what it costs elsewhere; x is logarithmic and falls to the right."""
+    """One error against what it costs elsewhere; x is logarithmic and falls to the right.
+    `labels`: what stands beside the points of the first way; empty where there is no room."""
 
     x: str
     y: str
     ways: Sequence[Way]
+    labels: Sequence[str]
 
 
 @dataclass(frozen=True)

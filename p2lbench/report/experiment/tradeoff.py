@@ -12,6 +12,7 @@ from p2lbench.report.experiment.source import Source
 from p2lbench.report.text import plain
 
 DOCUMENT = "tradeoff.json"
+_APART = 0.09  # of the axis, between two labels
 _Point = Mapping[str, Any]
 
 
@@ -34,9 +35,10 @@ def _drawn(name: str, judge: str, points: Sequence[_Point]) -> list[Part]:
     moved = _ways(points, lambda point: point["background"])
     told = f"probability of the edited class ({plain(judge)})"
     parts = [
-        Ways(f"{name}-class", "Does a classifier see the edited class?", caption, x, told, seen),
+        Ways(f"{name}-class", "Does a classifier see the edited class?", caption, x, told, seen,
+             _labels(seen)),
         Ways(f"{name}-background", "How far does the background move?", caption, x,
-             "background moved by an edit (l1)", moved),
+             "background moved by an edit (l1)", moved, _labels(moved)),
     ]  # fmt: skip
     return [part for part in parts if part.ways]
 
@@ -54,6 +56,19 @@ def _ways(points: Sequence[_Point], value: Callable[[_Point], Any]) -> list[Way]
             names = [_name(p["weight"]) for p in line]
             ways.append(Way(plain(method), losses, values, names, star[0] if star else None))
     return ways
+
+
+def _labels(ways: Sequence[Way]) -> list[str]:
+    """The names of the first way's points, but for those too near to one before."""
+    logs = [math.log(x) for way in ways for x in way.x]
+    if not logs:
+        return []
+    shown, last = [], math.inf
+    for name, x in zip(ways[0].names, ways[0].x, strict=True):
+        room = abs(math.log(x) - last) > _APART * (max(logs) - min(logs))
+        shown.append(name if room else "")
+        last = math.log(x) if room else last
+    return shown
 
 
 def _known(loss: Any, value: Any) -> bool:

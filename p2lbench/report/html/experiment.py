@@ -206,7 +206,7 @@ def _ways(part: Ways) -> tuple[dict[str, Any], dict[str, Any]]:
         }
         for way in part.ways
     ]
-    return told, {"kind": "ways", "ways": ways}
+    return told, {"kind": "ways", "ways": ways, "labels": list(part.labels)}
 
 
 _MAKERS: dict[type[Part], Any] = {Bars: _bars, Curves: _curves, HeatMap: _heat, Ways: _ways}

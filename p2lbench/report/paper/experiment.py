@@ -155,7 +155,8 @@ def _ways(path: Path, part: Ways, store: Store, width: style.Width) -> None:
             handles.append(line)
             if way.star is not None:
                 axes.plot(*way.star, "*", color=look.colour, markersize=9)
-        for x, y, name in zip(part.ways[0].x, part.ways[0].y, part.ways[0].names, strict=True):
+        first = part.ways[0]
+        for x, y, name in zip(first.x, first.y, part.labels, strict=True):
             axes.annotate(name, (x, y), (3, 4), textcoords="offset points", fontsize=6)
         axes.set_xscale("log")
         style.plain_ticks(axes)

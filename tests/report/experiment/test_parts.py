@@ -195,6 +195,32 @@ def drawn(source: Source, where: Path) -> dict[str, Path | str]:
     return found
 
 
+def test_the_papers_minutes_are_ratios_where_both_rows_compare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"adam": 0, "basincma": 4}
+    unlike: set[str] = set()
+    monkeypatch.setattr(
+        Source,
+        "of_paper",
+        lambda self, row: self.experiment.rows[rows.get(row.labels[4], 1)],
+    )
+    monkeypatch.setattr(
+        Source, "unlike", lambda self, row: ["other"] if row.labels[4] in unlike else []
+    )
+    with opened(Made(experiment="runtime"), tmp_path) as source:
+        for different, wanted in (("cma", {"adam": 1, "basincma": 2, "cma": None}), ("adam", {})):
+            unlike.clear()
+            unlike.add(different)
+            seconds, passes = parts(source)
+            assert isinstance(seconds, Bars)
+            assert isinstance(passes, Bars)
+            found = {bar.label: bar.paper for bar in seconds.bars}
+            assert found == (wanted or dict.fromkeys(found))
+            assert all(bar.paper is None for bar in passes.bars)
+        assert "Diamonds" in verdicts.beside(source)
+
+
 @pytest.mark.parametrize("name", ["table1", "figure10", "figure12", "figure14", "runtime"])
 def test_hostile_names_are_drawn(tmp_path: Path, name: str) -> None:
     with opened(replace(hostile(), experiment=name), tmp_path) as source:
@@ -275,6 +301,7 @@ def test_the_trade_off_is_read_from_its_document(tmp_path: Path) -> None:
         assert list(way.names) == ["as projected", "λ 1000", "λ 10"]
         assert (list(way.x), list(way.y)) == ([1.0, 0.8, 0.5], [0.9, 0.8, 0.6])
         assert way.star == (0.6, 0.7)
+        assert list(seen.labels) == list(way.names)
         found = drawn(source, tmp_path)
         assert all(Path(path).stat().st_size > 1000 for path in found.values())
         document.write_text('{"judge": "judge", "points": [{"method": 3}]}')

@@ -88,9 +88,9 @@
     const narrow = place.clientWidth < NARROW;
     const lines = part.ways.map((way, k) => ({
       type: "scatter", mode: k || narrow ? "lines+markers" : "lines+markers+text", name: cut(way.label, 40),
-      x: way.x, y: way.y, text: way.names.map((name) => ` ${escaped(name)}`), textposition: "top right", textfont: { size: 11 },
+      x: way.x, y: way.y, text: part.labels.map((name) => ` ${escaped(name)}`), hovertext: way.names.map(escaped), textposition: "top right", textfont: { size: 11 },
       cliponaxis: false, line: { color: colour(`c${k % 7}`), width: 2, dash: ["solid", "dash", "dot"][Math.floor(k / 7) % 3] },
-      hovertemplate: `${escaped(way.label)},%{text}<br>%{y:.3g} at %{x:.3g}<extra></extra>`,
+      hovertemplate: `${escaped(way.label)}, %{hovertext}<br>%{y:.3g} at %{x:.3g}<extra></extra>`,
     }));
     const stars = part.ways.map((way, k) => ({ ...way, k })).filter((way) => way.star).map((way) => ({
       type: "scatter", mode: "markers", x: [way.star[0]], y: [way.star[1]], showlegend: false,
