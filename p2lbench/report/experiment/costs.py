@@ -63,7 +63,7 @@ def _bars(source: Source, found: Sequence[Cost], unit: str) -> Bars:
     order = sorted(found, key=lambda cost: cost.spent[unit])
     split = _SPLITS[unit]
     machine = (
-        f" Seconds are of this machine and of what else ran on it; Adam took {by:,.3g} seconds per cell."
+        f" They are of this machine and of what else ran on it; Adam took {by:,.3g} seconds."
         if unit == "seconds" and known
         else ""
     )

@@ -27,8 +27,8 @@ def trade_off(source: Source) -> list[Part]:
 
 def _drawn(name: str, judge: str, points: Sequence[_Point]) -> list[Part]:
     caption = (
-        "A point per weight of the regularisation, from the one as projected, lambda falling. "
-        "Means over edits, then images."
+        "A point per weight of the regularisation, from the one as projected, lambda falling; a "
+        "star: fine-tuned to a loss that all methods are given. Means over edits, then images."
     )
     x = "reconstruction loss, lower to the right"
     seen = _ways(points, lambda point: point["probability"][judge])
