@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from pathlib import Path
 from typing import Any
 
 from p2lbench import __version__, citations
+from p2lbench.datasets.naming import group_of
+from p2lbench.datasets.record import Prepared, read_record
 from p2lbench.errors import UserError
 from p2lbench.imagelist import TUNE
 from p2lbench.measured import keep_metrics, measured_as
@@ -74,13 +77,27 @@ def describe(
 
 
 def groups(suite: Suite) -> dict[str, str]:
-    """Image → the folder inside an `images/` that it lies in; empty unless there are several."""
-    found = {
-        storable(image.name): storable(image.file.parent.name)
-        for image in suite.images
-        if image.file.parent.parent.name == "images"
-    }
+    """Image → the group that prepared images were drawn from, or else the folder inside an
+    `images/` that it lies in; empty unless there are several."""
+    found = {}
+    folders = {image.file.parent for image in suite.images}
+    records = {folder: _prepared(folder.parent) for folder in folders}
+    for image in suite.images:
+        folder = image.file.parent
+        prepared = records[folder]
+        group = folder.name if folder.parent.name == "images" else None
+        if prepared is not None:
+            group = group_of(image.file.stem, prepared.classes)
+        if group is not None:
+            found[storable(image.name)] = storable(group)
     return found if len({*found.values()}) > 1 else {}
+
+
+def _prepared(folder: Path) -> Prepared | None:
+    """What is said of a folder of prepared images; None if it is none that can be read."""
+    with contextlib.suppress(UserError, OSError):
+        return read_record(folder)
+    return None
 
 
 def weights_used(plan: Plan, registry: Registry) -> dict[str, str]:

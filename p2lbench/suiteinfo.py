@@ -24,7 +24,7 @@ class SuiteInfo:
     names as such, for the rows and images that were planned. `parts`: axis → row name → the plugins
     in it. `cites`: plugin → what it asks to be cited for (see citations.py).
     `reference`: rows that were not run here. `experiment`: the paper's, of which the suite is an
-    edition. `groups`: image → the folder inside `images/` that it lies in, if there are several.
+    edition. `groups`: image → the group of classes that it was drawn from, if there are several.
     `weights`: name → `published`, `recorded` (at its first download) or `added` (by the user).
     """
 

@@ -6,13 +6,13 @@ import csv
 import hashlib
 import io
 import os
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from p2lbench.datasets.choosing import Choosing, Chosen, Say
+from p2lbench.datasets.naming import named
 from p2lbench.datasets.photos import Photo, Pool
 from p2lbench.datasets.record import MANIFEST, RECORD, Prepared, has_hash, read_record, text
 from p2lbench.errors import UserError
@@ -20,8 +20,6 @@ from p2lbench.weights.files import replacing
 from p2lbench.yamlfile import display
 
 IMAGES = "images"
-_LONGEST = 80
-_ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
@@ -126,19 +124,11 @@ def _name(photo: Photo, taken: set[str]) -> str:
     Args:
         taken: names that are in use, in small letters, without endings; gets this one.
     """
-    stem, group = _plain(photo.file.stem), _plain(photo.group) if photo.group else ""
-    name = f"{group}-{stem}" if group else stem
+    name = named(photo.group, photo.file.stem)
     if name.lower() in taken:
         name += f"-{hashlib.sha256(os.fsencode(photo.key)).hexdigest()[:8]}"
     taken.add(name.lower())
     return f"{IMAGES}/{name}{photo.file.suffix}"
-
-
-def _plain(text: str) -> str:
-    plain = _ODD.sub("_", text).strip("._-")
-    if plain == text and len(plain) <= _LONGEST:
-        return plain
-    return f"{plain[:_LONGEST]}-{hashlib.sha256(os.fsencode(text)).hexdigest()[:8]}".lstrip("-")
 
 
 def _cells(chosen: Chosen) -> tuple[str, str, str]:

@@ -63,7 +63,7 @@ def _bars(source: Source, found: Sequence[Cost], unit: str) -> Bars:
     order = sorted(found, key=lambda cost: cost.spent[unit])
     split = _SPLITS[unit]
     machine = (
-        f" Seconds are of this machine and of what else ran on it; Adam took {by:,.3g} per cell."
+        f" They are of this machine and of what else ran on it; Adam took {by:,.3g} seconds."
         if unit == "seconds" and known
         else ""
     )
@@ -72,24 +72,26 @@ def _bars(source: Source, found: Sequence[Cost], unit: str) -> Bars:
         f"{unit.capitalize()} per cell" + (", relative to Adam" if known else ""),
         f"Means over cells of {source.board.suite.candidates} candidates.{machine}",
         axis=f"{unit}, multiples of Adam's" if known else unit,
-        bars=[_bar(source, cost, unit, by if known else 1.0) for cost in order],
+        bars=[_bar(source, cost, unit, adam if known else None) for cost in order],
         parts=[_NAMES[name] for name in split],
     )
 
 
-def _bar(source: Source, cost: Cost, unit: str, by: float) -> Bar:
+def _bar(source: Source, cost: Cost, unit: str, adam: Cost | None) -> Bar:
+    by = 1.0 if adam is None else adam.spent[unit]
     name = source.name_of(cost.row)
     value, parts = cost.spent[unit] / by, [cost.spent[part] / by for part in _SPLITS[unit]]
     text = f"{name}: {value:.2f} ({cost.spent[unit]:,.4g} {unit})"
-    return Bar(name, value, text, None, parts, _papers(source, cost.row, unit))
+    paper = _papers(source, cost.row, adam.row) if adam is not None and unit == "seconds" else None
+    return Bar(name, value, text, None, parts, paper)
 
 
-def _papers(source: Source, row: Row, unit: str) -> float | None:
-    """The paper's minutes by Adam's there, where the protocol is the same."""
-    if unit != "seconds" or source.unlike(row):
+def _papers(source: Source, row: Row, adam: Row) -> float | None:
+    """The paper's minutes by Adam's there, where the protocol of both is the same."""
+    if source.unlike(row) or source.unlike(adam):
         return None
-    own, adam = source.of_paper(row), source.experiment.rows[0].minutes
-    return None if own is None or own.minutes is None or not adam else own.minutes / adam
+    minutes = [one and one.minutes for one in map(source.of_paper, (row, adam))]
+    return minutes[0] / minutes[1] if minutes[0] and minutes[1] else None
 
 
 def _is_adam(row: Row) -> bool:

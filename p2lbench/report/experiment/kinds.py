@@ -102,6 +102,29 @@ class HeatMap(Part):
 
 
 @dataclass(frozen=True)
+class Way:
+    """A method's points, joined; `names` of each; `star`: where it comes with
+    the loss that all are given."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    names: Sequence[str]
+    star: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Ways(Part):
+    """One error against what it costs elsewhere; x is logarithmic and falls to the right.
+    `labels`: what stands beside the points of the first way; empty where there is no room."""
+
+    x: str
+    y: str
+    ways: Sequence[Way]
+    labels: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Shots:
     """A method's best candidates of an image, the best first; `values` as printed.
 

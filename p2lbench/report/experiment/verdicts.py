@@ -14,6 +14,8 @@ from p2lbench.report.experiment.source import Source
 from p2lbench.report.text import plain
 from p2lbench.stats import Effect
 
+_SMALL_PRINT = "In small print: the paper's numbers"
+
 
 @dataclass(frozen=True)
 class Told:
@@ -61,7 +63,9 @@ def beside(source: Source) -> str:
         return ""
     reasons = [source.unlike(row) for row in rows or source.board.rows[:1]]
     if any(not found for found in reasons):
-        return f"In small print: the paper's numbers ({OTHER_IMAGES})."
+        minutes = any(row.minutes for row in source.experiment.rows)
+        what = "Diamonds: the paper's minutes by its Adam's" if minutes else _SMALL_PRINT
+        return f"{what} ({OTHER_IMAGES})."
     why = reasons[0][0] if reasons else "there are no rows"
     return f"The paper's numbers are not shown, as this is another protocol: {plain(why)}."
 

@@ -15,6 +15,7 @@ from p2lbench.report.experiment.kinds import (
     Part,
     Pictures,
     Tabular,
+    Ways,
 )
 from p2lbench.report.experiment.parts import parts
 from p2lbench.report.experiment.source import Source, source_of
@@ -186,4 +187,26 @@ def _heat(part: HeatMap) -> tuple[dict[str, Any], dict[str, Any]]:
     }
 
 
-_MAKERS: dict[type[Part], Any] = {Bars: _bars, Curves: _curves, HeatMap: _heat}
+def _ways(part: Ways) -> tuple[dict[str, Any], dict[str, Any]]:
+    rows = [
+        [way.label, name, f"{x:.4g}", f"{y:.4g}"]
+        for way in part.ways
+        for name, x, y in zip(way.names, way.x, way.y, strict=True)
+    ]
+    rows += [[way.label, "★", *(f"{v:.4g}" for v in way.star)] for way in part.ways if way.star]
+    heads = ["method", "", "loss", part.y]
+    told = {"x": part.x, "y": part.y, "numbers": Table(part.title, heads, rows)}
+    ways = [
+        {
+            "label": way.label,
+            "x": short(way.x),
+            "y": short(way.y),
+            "names": list(way.names),
+            "star": None if way.star is None else list(way.star),
+        }
+        for way in part.ways
+    ]
+    return told, {"kind": "ways", "ways": ways, "labels": list(part.labels)}
+
+
+_MAKERS: dict[type[Part], Any] = {Bars: _bars, Curves: _curves, HeatMap: _heat, Ways: _ways}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from p2lbench.report.experiment.kinds import Bars, Curves, HeatMap, Part, Pictures
+from p2lbench.report.experiment.kinds import Bars, Curves, HeatMap, Part, Pictures, Ways
 from p2lbench.report.grid import candidate
 from p2lbench.report.paper import style
 from p2lbench.report.text import shorten
@@ -35,6 +35,7 @@ def draw(path: Path, part: Part, store: Store, width: style.Width) -> str | None
         Curves: _curves,
         HeatMap: _heat,
         Pictures: _pictures,
+        Ways: _ways,
     }
     make = makers.get(type(part))
     if make is None:
@@ -137,6 +138,31 @@ def _heat(path: Path, part: HeatMap, store: Store, width: style.Width) -> None:
         bar = figure.colorbar(drawn, ax=axes, pad=0.02)
         bar.outline.set_visible(False)
         bar.set_label(shorten(part.metric, 40), parse_math=False)
+
+
+def _ways(path: Path, part: Ways, store: Store, width: style.Width) -> None:
+    names = [way.label for way in part.ways[: style.MAX_METHODS]]
+    height = 0.7 * style.INCHES[width] if width == "column" else 3.4
+    with style.figure(path, width, height + style.legend_lines(names, width)) as figure:
+        axes = figure.subplots()
+        handles = []
+        for k, way in enumerate(part.ways[: style.MAX_METHODS]):
+            look = style.look(k)
+            (line,) = axes.plot(
+                way.x, way.y, color=look.colour, linestyle=look.dash, marker=look.marker,
+                markersize=3.5,
+            )  # fmt: skip
+            handles.append(line)
+            if way.star is not None:
+                axes.plot(*way.star, "*", color=look.colour, markersize=9)
+        first = part.ways[0]
+        for x, y, name in zip(first.x, first.y, part.labels, strict=True):
+            axes.annotate(name, (x, y), (3, 4), textcoords="offset points", fontsize=6)
+        axes.set_xscale("log")
+        style.plain_ticks(axes)
+        axes.invert_xaxis()
+        style.said(axes, part.x, part.y)
+        style.legend_below(figure, width, handles, names)
 
 
 def _pictures(path: Path, part: Pictures, store: Store, width: style.Width) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,15 @@ from p2lbench.experiments import NAMES
 from p2lbench.experiments.comparable import OTHER_IMAGES
 from p2lbench.leaderboard import load
 from p2lbench.report.experiment import verdicts
-from p2lbench.report.experiment.kinds import Bars, Curves, HeatMap, Part, Pictures, Tabular
+from p2lbench.report.experiment.kinds import (
+    Bars,
+    Curves,
+    HeatMap,
+    Part,
+    Pictures,
+    Tabular,
+    Ways,
+)
 from p2lbench.report.experiment.parts import MAKERS, parts
 from p2lbench.report.experiment.source import Source, source_of
 from p2lbench.report.paper import draw_all, experiment
@@ -185,6 +195,32 @@ def drawn(source: Source, where: Path) -> dict[str, Path | str]:
     return found
 
 
+def test_the_papers_minutes_are_ratios_where_both_rows_compare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"adam": 0, "basincma": 4}
+    unlike: set[str] = set()
+    monkeypatch.setattr(
+        Source,
+        "of_paper",
+        lambda self, row: self.experiment.rows[rows.get(row.labels[4], 1)],
+    )
+    monkeypatch.setattr(
+        Source, "unlike", lambda self, row: ["other"] if row.labels[4] in unlike else []
+    )
+    with opened(Made(experiment="runtime"), tmp_path) as source:
+        for different, wanted in (("cma", {"adam": 1, "basincma": 2, "cma": None}), ("adam", {})):
+            unlike.clear()
+            unlike.add(different)
+            seconds, passes = parts(source)
+            assert isinstance(seconds, Bars)
+            assert isinstance(passes, Bars)
+            found = {bar.label: bar.paper for bar in seconds.bars}
+            assert found == (wanted or dict.fromkeys(found))
+            assert all(bar.paper is None for bar in passes.bars)
+        assert "Diamonds" in verdicts.beside(source)
+
+
 @pytest.mark.parametrize("name", ["table1", "figure10", "figure12", "figure14", "runtime"])
 def test_hostile_names_are_drawn(tmp_path: Path, name: str) -> None:
     with opened(replace(hostile(), experiment=name), tmp_path) as source:
@@ -235,8 +271,41 @@ def test_a_table_is_for_latex(tmp_path: Path) -> None:
         assert "latex" in str(drawn(source, tmp_path)["table1"])
 
 
-def test_every_experiment_but_one_is_drawn() -> None:
-    assert set(NAMES) - set(MAKERS) == {"figure18"}
+def test_every_experiment_is_drawn() -> None:
+    assert set(NAMES) == set(MAKERS)
+
+
+def traded(protocol: str, weight: float | None, loss: float | None, seen: float) -> dict[str, Any]:
+    point = {"method": "adam", "protocol": protocol, "weight": weight, "loss": loss}
+    return {**point, "probability": {"judge": seen}, "background": 1 - seen}
+
+
+POINTS = [
+    traded("weight", 10, 0.5, 0.6),
+    traded("none", None, 1.0, 0.9),
+    traded("weight", 1000, 0.8, 0.8),
+    traded("weight", 0, None, 0.1),
+    traded("equal", 1, 0.6, 0.7),
+]
+
+
+def test_the_trade_off_is_read_from_its_document(tmp_path: Path) -> None:
+    with opened(Made(experiment="figure18"), tmp_path) as source:
+        assert parts(source) == []
+        document = source.store.folder / "tradeoff.json"
+        document.write_text(json.dumps({"judge": "judge", "points": POINTS}))
+        seen, moved = parts(source)
+        assert isinstance(seen, Ways)
+        assert isinstance(moved, Ways)
+        (way,) = seen.ways
+        assert list(way.names) == ["as projected", "λ 1000", "λ 10"]
+        assert (list(way.x), list(way.y)) == ([1.0, 0.8, 0.5], [0.9, 0.8, 0.6])
+        assert way.star == (0.6, 0.7)
+        assert list(seen.labels) == list(way.names)
+        found = drawn(source, tmp_path)
+        assert all(Path(path).stat().st_size > 1000 for path in found.values())
+        document.write_text('{"judge": "judge", "points": [{"method": 3}]}')
+        assert parts(source) == []
 
 
 def test_names_are_plain(tmp_path: Path) -> None:

@@ -84,7 +84,29 @@
     }, { displayModeBar: false });
   };
 
-  const KINDS = { bars, curves, heat };
+  const ways = (part, place) => {
+    const narrow = place.clientWidth < NARROW;
+    const lines = part.ways.map((way, k) => ({
+      type: "scatter", mode: k || narrow ? "lines+markers" : "lines+markers+text", name: cut(way.label, 40),
+      x: way.x, y: way.y, text: part.labels.map((name) => ` ${escaped(name)}`), hovertext: way.names.map(escaped), textposition: "top right", textfont: { size: 11 },
+      cliponaxis: false, line: { color: colour(`c${k % 7}`), width: 2, dash: ["solid", "dash", "dot"][Math.floor(k / 7) % 3] },
+      hovertemplate: `${escaped(way.label)}, %{hovertext}<br>%{y:.3g} at %{x:.3g}<extra></extra>`,
+    }));
+    const stars = part.ways.map((way, k) => ({ ...way, k })).filter((way) => way.star).map((way) => ({
+      type: "scatter", mode: "markers", x: [way.star[0]], y: [way.star[1]], showlegend: false,
+      marker: { symbol: "star", size: 14, color: colour(`c${way.k % 7}`) },
+      hovertemplate: `${escaped(way.label)}, fine-tuned to one loss<br>%{y:.3g} at %{x:.3g}<extra></extra>`,
+    }));
+    Plotly.react(place, [...lines, ...stars], {
+      ...frame(place),
+      xaxis: { ...grid(), type: "log", autorange: "reversed", tickformat: "~g", dtick: narrow ? "D2" : "D1" },
+      yaxis: { ...grid(), nticks: 8 },
+      showlegend: true,
+      legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" },
+    }, { displayModeBar: false });
+  };
+
+  const KINDS = { bars, curves, heat, ways };
 
   /* Pictures are those of the viewer: a candidate that is not in the page has none. */
   const picture = (source, said, caption) => {
