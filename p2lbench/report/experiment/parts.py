@@ -12,6 +12,7 @@ from p2lbench.report.experiment.source import Source
 from p2lbench.report.experiment.steps import step_map
 from p2lbench.report.experiment.tabular import best, both
 from p2lbench.report.experiment.top import top_candidates
+from p2lbench.report.experiment.tradeoff import trade_off
 
 MAKERS: Mapping[str, Callable[[Source], list[Part]]] = {
     "table1": both,
@@ -22,6 +23,7 @@ MAKERS: Mapping[str, Callable[[Source], list[Part]]] = {
     "figure14": ranked,
     "figure15": ranked,
     "figure17": step_map,
+    "figure18": trade_off,
     "runtime": costs,
 }
 

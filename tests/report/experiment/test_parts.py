@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,12 +15,14 @@ from report.folders import HOSTILE, Made, hostile
 
 from p2lbench.experiments import NAMES
 from p2lbench.experiments.comparable import OTHER_IMAGES
+from p2lbench.finetuning.tradeoff import Point, TradeOff
 from p2lbench.leaderboard import load
 from p2lbench.report.experiment import verdicts
 from p2lbench.report.experiment.kinds import Bars, Curves, HeatMap, Part, Pictures, Tabular
 from p2lbench.report.experiment.parts import MAKERS, parts
 from p2lbench.report.experiment.source import Source, source_of
 from p2lbench.report.paper import draw_all, experiment
+from p2lbench.report.text import plain
 from p2lbench.store import Store
 
 IMAGES = [f"image-{k}" for k in range(7)]
@@ -223,6 +226,20 @@ def test_each_is_drawn_for_papers(made: Made, tmp_path: Path) -> None:
             assert np.asarray(image.convert("L")).std() > 5
 
 
+def test_a_trade_off_is_a_table_of_what_run_left(tmp_path: Path) -> None:
+    judged = {"held-out": 0.25}
+    point = Point(HOSTILE, "weight", 10.0, 2, 0, 0.5, 0.1, 40.0, 0, {}, judged, judged, 1.5, None)
+    with opened(Made(experiment="figure18", images=("bag",)), tmp_path) as source:
+        assert parts(source) == []
+        found = TradeOff("s", "held-out", (point,), ())
+        (source.store.folder / "tradeoff.json").write_text(json.dumps(found.to_json()))
+        (table,) = parts(source)
+    assert isinstance(table, Tabular)
+    (line,) = table.lines
+    assert line.names == [plain(HOSTILE), "10"]
+    assert [number.text for number in line.numbers] == ["0.5", "0.1", "25%", "25%", "1.5", "—"]
+
+
 def test_figures_has_the_papers_own(tmp_path: Path) -> None:
     made = Made(experiment="figure14", optimizers=("adam",), images=("bag",))
     with opened(made, tmp_path) as source:
@@ -235,8 +252,8 @@ def test_a_table_is_for_latex(tmp_path: Path) -> None:
         assert "latex" in str(drawn(source, tmp_path)["table1"])
 
 
-def test_every_experiment_but_one_is_drawn() -> None:
-    assert set(NAMES) - set(MAKERS) == {"figure18"}
+def test_every_experiment_is_drawn() -> None:
+    assert set(NAMES) == set(MAKERS)
 
 
 def test_names_are_plain(tmp_path: Path) -> None:
