@@ -81,12 +81,16 @@ def finetune(
         _show(tuned, where, projection)
 
 
+_LOOK = 30  # steps, after which it is seen whether the weights move
+
+
 class _Bar:
     """The loss on the way, on stderr."""
 
     def __init__(self, options: Options) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=log(), transient=True)
+        self._weight, self._first = options.weight, 0.0
         self._task = self._progress.add_task("fine-tuning", total=max(options.steps, 1))
 
     def __enter__(self) -> _Bar:
@@ -97,6 +101,11 @@ class _Bar:
         self._progress.stop()
 
     def step(self, done: int, loss: float, distance: float) -> None:
+        if done == 1:
+            self._first = distance
+        if done == _LOOK and distance < self._first:
+            text = f"the weights hardly move: lambda {self._weight:g} holds them; try --weight 1"
+            self._progress.console.print(Text(text), soft_wrap=True)
         text = f"step {done}: loss {loss:.4f}, weights moved {distance:.3g}"
         self._progress.update(self._task, completed=done, description=text)
 

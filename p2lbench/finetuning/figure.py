@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _EDITS = 6  # classes that the grid shows
+_NEAR = 0.1  # losses that lie on each other in a figure
 _EACH = tiles.MAX_LINES // 2  # lines of each of two methods
 
 
@@ -65,10 +66,14 @@ def _panel(axes: Axes, found: TradeOff, value: Any) -> None:
 
 def _name(axes: Axes, way: Sequence[Point], value: Any) -> None:
     """The lambdas beside one method's points."""
+    named = 0.0
     for point in way:
+        loss = point.loss or 0.0
+        if abs(loss - named) < _NEAR * named:  # its name would lie on the last one's
+            continue
+        named = loss
         text = "as projected" if point.weight is None else f"λ {point.weight:g}"
-        where = (point.loss or 0.0, value(point))
-        axes.annotate(text, where, (4, 5), textcoords="offset points", fontsize=7)
+        axes.annotate(text, (loss, value(point)), (4, 5), textcoords="offset points", fontsize=7)
 
 
 def _drawable(points: Sequence[Point], value: Any) -> list[Point]:

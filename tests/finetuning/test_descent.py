@@ -40,7 +40,7 @@ def slopes(path: Descent, weight: float) -> list[torch.Tensor]:
 @pytest.mark.parametrize("row", [PLAIN, MOVED])
 def test_the_slope_is_that_of_equation_6(ran: Path, row: str) -> None:
     projection, weight = loaded(ran, row, image="bag-126"), 0.3
-    path = moved_by(projection, 0.5)
+    path = moved_by(projection, 0.3)
     found = slopes(path, weight)
     at, point = copies(path.weights), projection.point
 

@@ -14,7 +14,7 @@ from PIL import Image
 from p2lbench import suite as suites
 from p2lbench.errors import StoreError, SuiteErrors, UserError
 from p2lbench.finetuning import editing
-from p2lbench.finetuning.jobs import Job, jobs
+from p2lbench.finetuning.jobs import Job, jobs, keep, kept
 from p2lbench.finetuning.tradeoff import TradeOff, gathered, of_folder
 from p2lbench.finetuning.wanted import Wanted
 from p2lbench.finetuning.worker import Study
@@ -41,6 +41,7 @@ def entries(folder: Path) -> dict[str, dict[str, Any]]:
     return {entry["key"]: entry for entry in found}
 
 
+@pytest.mark.slow
 def test_a_run_makes_what_is_missing(tmp_path: Path) -> None:
     file, folder = suite(tmp_path, transforms=["none"], finetune=ASKED), tmp_path / "results" / "s"
     done = run(file)
@@ -106,6 +107,24 @@ def test_a_job_is_known_by_all_that_decides_it(study: tuple[Path, Wanted]) -> No
         assert [job.key for job in one] == [job.key for job in again]
         assert len({job.key for job in one}) == len(one) == 2 * 4
         assert not {job.key for job in one} & {job.key for job in less}
+
+
+def test_an_entry_that_is_whole_and_well_is_kept(
+    study: tuple[Path, Wanted], tmp_path: Path
+) -> None:
+    folder, wanted = study
+    with Store.open_read(folder) as store:
+        job, other, *_ = jobs(store, wanted)
+    well = {**job.plain(), "status": "ok"}
+    keep(tmp_path, well, b"picture")
+    assert kept(tmp_path, job) == well
+    assert kept(tmp_path, other) is None
+    keep(tmp_path, {**well, "status": "failed", "reason": "it ended"}, b"")
+    assert kept(tmp_path, job) is None
+    keep(tmp_path, well, b"picture")
+    for file in (tmp_path / "tradeoff").glob("*.json"):
+        file.write_text("[" * 100_000)
+    assert kept(tmp_path, job) is None
 
 
 def test_each_entry_begins_with_the_projection(study: tuple[Path, Wanted]) -> None:

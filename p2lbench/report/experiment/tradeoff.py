@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from p2lbench.report.experiment.kinds import Part, Way, Ways
+from p2lbench.finetuning.tradeoff import Point, TradeOff, of_folder
+from p2lbench.report.experiment.kinds import Line, Number, Part, Tabular, Way, Ways
 from p2lbench.report.experiment.source import Source
 from p2lbench.report.text import plain
 
-DOCUMENT = "tradeoff.json"
+_EQUAL = "the same loss for all"
 _APART = 0.09  # of the axis, between two labels
-_Point = Mapping[str, Any]
 
 
 def trade_off(source: Source) -> list[Part]:
-    """From the document that a run of the suite ends with; nothing where it is not to be had."""
-    try:
-        found = json.loads((source.store.folder / DOCUMENT).read_text("utf-8"))
-        return _drawn(source.name, str(found["judge"]), found["points"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    """Two figures and a table of what `run` left in the folder; nothing where it left nothing."""
+    found = of_folder(source.store.folder)
+    if found is None:
         return []
+    return [*_drawn(source.name, found.judge, found.points), _table(source, found)]
 
 
-def _drawn(name: str, judge: str, points: Sequence[_Point]) -> list[Part]:
+def _drawn(name: str, judge: str, points: Sequence[Point]) -> list[Part]:
     caption = (
         "A point per weight of the regularisation, from the one as projected, lambda falling; a "
         "star: fine-tuned to a loss that all methods are given. Means over edits, then images."
     )
     x = "reconstruction loss, lower to the right"
-    seen = _ways(points, lambda point: point["probability"][judge])
-    moved = _ways(points, lambda point: point["background"])
+    seen = _ways(points, lambda point: point.probability.get(judge))
+    moved = _ways(points, lambda point: point.background)
     told = f"probability of the edited class ({plain(judge)})"
     parts = [
         Ways(f"{name}-class", "Does a classifier see the edited class?", caption, x, told, seen,
@@ -43,17 +40,22 @@ def _drawn(name: str, judge: str, points: Sequence[_Point]) -> list[Part]:
     return [part for part in parts if part.ways]
 
 
-def _ways(points: Sequence[_Point], value: Callable[[_Point], Any]) -> list[Way]:
+def _ways(points: Sequence[Point], value: Callable[[Point], float | None]) -> list[Way]:
     """A way per method, in the document's order: as projected, then lambda falling."""
     ways = []
-    for method in dict.fromkeys(str(point["method"]) for point in points):
-        own = [p for p in points if p["method"] == method and _known(p["loss"], value(p))]
-        line = [p for p in own if p["protocol"] != "equal"]
-        line.sort(key=lambda p: -math.inf if p["weight"] is None else -float(p["weight"]))
-        star = [(float(p["loss"]), float(value(p))) for p in own if p["protocol"] == "equal"]
+    for method in dict.fromkeys(point.method for point in points):
+        own = [point for point in points if point.method == method]
+        known = [
+            (point, point.loss, y)
+            for point in own
+            if point.loss is not None and point.loss > 0 and (y := value(point)) is not None
+        ]
+        line = [each for each in known if each[0].protocol != "equal"]
+        line.sort(key=lambda each: -math.inf if each[0].weight is None else -each[0].weight)
+        star = [(loss, y) for point, loss, y in known if point.protocol == "equal"]
         if line:
-            losses, values = [float(p["loss"]) for p in line], [float(value(p)) for p in line]
-            names = [_name(p["weight"]) for p in line]
+            names = [_name(point.weight) for point, _, _ in line]
+            losses, values = [loss for _, loss, _ in line], [y for _, _, y in line]
             ways.append(Way(plain(method), losses, values, names, star[0] if star else None))
     return ways
 
@@ -71,10 +73,39 @@ def _labels(ways: Sequence[Way]) -> list[str]:
     return shown
 
 
-def _known(loss: Any, value: Any) -> bool:
-    numbers = [x for x in (loss, value) if isinstance(x, int | float) and math.isfinite(x)]
-    return len(numbers) == 2 and loss > 0
+def _name(weight: float | None) -> str:
+    return "as projected" if weight is None else f"λ {weight:g}"
 
 
-def _name(weight: Any) -> str:
-    return "as projected" if weight is None else f"λ {float(weight):g}"
+def _table(source: Source, found: TradeOff) -> Tabular:
+    failed = f" {len(found.failed)} entries failed." if found.failed else ""
+    return Tabular(
+        f"{source.name}-table",
+        source.experiment.title,
+        "Selected candidates, fine-tuned with each lambda, then edited to every other class: "
+        "means over images and classes. Seen, probability: of the edited class, by "
+        f"{plain(found.judge)}. Object, background: how far an edit moves pixels inside of "
+        f"the mask and outside (l1).{failed}",
+        heads=["method", "lambda"],
+        ticks=(),
+        groups=[("fine-tuning", 2), ("edited class", 2), ("an edit moves", 2)],
+        columns=["loss", "weights moved", "seen", "probability", "object", "background"],
+        lines=[_line(point, found.judge) for point in found.points],
+    )
+
+
+def _line(point: Point, judge: str) -> Line:
+    weight = "not fine-tuned" if point.weight is None else f"{point.weight:g}"
+    if point.protocol == "equal":
+        weight += f" ({_EQUAL})"
+    shares = (point.seen.get(judge), point.probability.get(judge))
+    numbers = [
+        *(_number(value) for value in (point.loss, point.distance)),
+        *(Number("—" if value is None else f"{100 * value:.0f}%") for value in shares),
+        *(_number(value) for value in (point.object, point.background)),
+    ]
+    return Line([plain(point.method), weight], (), numbers)
+
+
+def _number(value: float | None) -> Number:
+    return Number("—" if value is None else f"{value:.3g}")

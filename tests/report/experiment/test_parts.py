@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from report.folders import HOSTILE, Made, hostile
 
+from p2lbench.errors import StoreError
 from p2lbench.experiments import NAMES
 from p2lbench.experiments.comparable import OTHER_IMAGES
+from p2lbench.finetuning.tradeoff import Point, TradeOff
 from p2lbench.leaderboard import load
 from p2lbench.report.experiment import verdicts
 from p2lbench.report.experiment.kinds import (
@@ -30,6 +31,7 @@ from p2lbench.report.experiment.kinds import (
 from p2lbench.report.experiment.parts import MAKERS, parts
 from p2lbench.report.experiment.source import Source, source_of
 from p2lbench.report.paper import draw_all, experiment
+from p2lbench.report.text import plain
 from p2lbench.store import Store
 
 IMAGES = [f"image-{k}" for k in range(7)]
@@ -259,6 +261,20 @@ def test_each_is_drawn_for_papers(made: Made, tmp_path: Path) -> None:
             assert np.asarray(image.convert("L")).std() > 5
 
 
+def test_a_trade_off_is_a_table_of_what_run_left(tmp_path: Path) -> None:
+    judged = {"held-out": 0.25}
+    point = Point(HOSTILE, "weight", 10.0, 2, 0, 0.5, 0.1, 40.0, 0, {}, judged, judged, 1.5, None)
+    with opened(Made(experiment="figure18", images=("bag",)), tmp_path) as source:
+        assert parts(source) == []
+        found = TradeOff("s", "held-out", (point,), ())
+        (source.store.folder / "tradeoff.json").write_text(json.dumps(found.to_json()))
+        _, table = parts(source)
+    assert isinstance(table, Tabular)
+    (line,) = table.lines
+    assert line.names == [plain(HOSTILE), "10"]
+    assert [number.text for number in line.numbers] == ["0.5", "0.1", "25%", "25%", "1.5", "—"]
+
+
 def test_figures_has_the_papers_own(tmp_path: Path) -> None:
     made = Made(experiment="figure14", optimizers=("adam",), images=("bag",))
     with opened(made, tmp_path) as source:
@@ -275,9 +291,10 @@ def test_every_experiment_is_drawn() -> None:
     assert set(NAMES) == set(MAKERS)
 
 
-def traded(protocol: str, weight: float | None, loss: float | None, seen: float) -> dict[str, Any]:
-    point = {"method": "adam", "protocol": protocol, "weight": weight, "loss": loss}
-    return {**point, "probability": {"judge": seen}, "background": 1 - seen}
+def traded(protocol: str, weight: float | None, loss: float | None, seen: float) -> Point:
+    judged = {"judge": seen}
+    shared = (1, 0, loss, 0.1, 40.0, 0, {}, judged, judged, 1.5, 1 - seen)
+    return Point("adam", protocol, weight, *shared)
 
 
 POINTS = [
@@ -293,8 +310,9 @@ def test_the_trade_off_is_read_from_its_document(tmp_path: Path) -> None:
     with opened(Made(experiment="figure18"), tmp_path) as source:
         assert parts(source) == []
         document = source.store.folder / "tradeoff.json"
-        document.write_text(json.dumps({"judge": "judge", "points": POINTS}))
-        seen, moved = parts(source)
+        found = TradeOff("s", "judge", tuple(POINTS), ())
+        document.write_text(json.dumps(found.to_json()))
+        seen, moved, _ = parts(source)
         assert isinstance(seen, Ways)
         assert isinstance(moved, Ways)
         (way,) = seen.ways
@@ -302,10 +320,11 @@ def test_the_trade_off_is_read_from_its_document(tmp_path: Path) -> None:
         assert (list(way.x), list(way.y)) == ([1.0, 0.8, 0.5], [0.9, 0.8, 0.6])
         assert way.star == (0.6, 0.7)
         assert list(seen.labels) == list(way.names)
-        found = drawn(source, tmp_path)
-        assert all(Path(path).stat().st_size > 1000 for path in found.values())
+        files = drawn(source, tmp_path)
+        assert all(Path(files[part.key]).stat().st_size > 1000 for part in (seen, moved))
         document.write_text('{"judge": "judge", "points": [{"method": 3}]}')
-        assert parts(source) == []
+        with pytest.raises(StoreError, match="not what a run writes"):
+            parts(source)
 
 
 def test_names_are_plain(tmp_path: Path) -> None:
