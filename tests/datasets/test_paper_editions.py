@@ -19,7 +19,8 @@ from p2lbench.generators.stylegan2.generator import PRIOR_STD
 from p2lbench.suite import Suite, load, shipped
 from p2lbench.weights import Located
 
-EDITIONS = [name for name in shipped() if "-paper" in name]
+# `project-paper` takes the image that the command is given.
+EDITIONS = [name for name in shipped() if "-paper" in name and name != "project-paper"]
 SIDES = {"stylegan2-lsun-cars": 512, "stylegan2-ffhq": 1024}
 FETCHED = ("biggan-deep-256", "lpips-alex", "lpips-vgg", "resnext101")
 
