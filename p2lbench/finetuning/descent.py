@@ -113,7 +113,7 @@ class Descent:
             if self.reached or len(self.losses) > self.options.steps:
                 return point.detach(), self.reached
             slopes = self.slopes(loss, point)
-            slopes[0].masked_fill_(held, 0.0)
+            slopes[0] = slopes[0].masked_fill(held, 0.0)
             for leaf, slope in zip(leaves, slopes, strict=True):
                 leaf.grad = slope
             adam.step()
@@ -154,8 +154,10 @@ class Descent:
         norm = self.distances[-1]
         if norm > 0:
             drift = self.options.weight / norm
-            for slope, (name, tensor) in zip(slopes[1:], self.weights.items(), strict=True):
-                slope.add_((tensor - self.base[name]).detach(), alpha=drift)
+            away = [(tensor - self.base[name]).detach() for name, tensor in self.weights.items()]
+            # Not in place: autograd may give one tensor as the slope of several leaves.
+            pairs = zip(slopes[1:], away, strict=True)
+            slopes[1:] = [slope.add(moved, alpha=drift) for slope, moved in pairs]
         return slopes
 
 

@@ -66,6 +66,21 @@ def test_phi_has_a_slope_of_its_own(ran: Path) -> None:
         assert float(by_point[:, projection.setting.space.slices[name]].abs().max()) > 0
 
 
+def test_weights_that_are_added_have_slopes_of_their_own(
+    ran: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projection = loaded(ran)
+    generator, forward = projection.setting.generator, projection.setting.generator.forward
+    one, other = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
+    monkeypatch.setattr(generator, "parameters", lambda: {"one": one, "other": other})
+    monkeypatch.setattr(generator, "forward", lambda **x: forward(**x) + (one + other))
+    path = moved_by(projection, 0.3)
+    with_it, without = slopes(path, 0.7), slopes(path, 0.0)
+    for k, (name, tensor) in enumerate(path.weights.items(), 1):
+        expected = 0.7 / 0.3 * (tensor - path.base[name])
+        assert (with_it[k] - without[k]).allclose(expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("size", [1e-3, 0.1, 10.0])
 def test_the_penalty_is_not_squared(ran: Path, size: float) -> None:
     path = moved_by(loaded(ran), size)
