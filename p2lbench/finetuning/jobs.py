@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -61,23 +62,51 @@ def jobs(store: Store, wanted: Wanted) -> Iterator[Job]:
             yield Job(row, candidate, variant, key)
 
 
+def lost(store: Store, wanted: Wanted) -> Iterator[dict[str, Any]]:
+    """An entry that failed for each variant of a planned cell that has nothing to begin with; a
+    method is not to look better because its means are over fewer images. Skipped cells have none.
+    """
+    seen: set[str] = set()
+    for row, record in store.records():
+        if row.cell in seen or (record is not None and record.status in ("ok", "skipped")):
+            continue
+        seen.add(row.cell)
+        status = "not run" if record is None else record.status
+        why = f": {record.reason}" if record is not None and record.reason else ""
+        for variant in wanted.variants():
+            plain = Job(row, -1, variant, "").plain()
+            yield {**plain, "candidate": None, "status": "failed", "reason": f"cell {status}{why}"}
+
+
 def path(folder: Path, key: str, suffix: str = ".json") -> Path:
     """Where an entry, or its picture, is."""
     return folder / FOLDER / f"{key[:32]}{suffix}"
 
 
-def kept(folder: Path, job: Job) -> dict[str, Any] | None:
-    """An entry that is there and went well; None if it is to be made, again or for the first
-    time."""
+def kept(folder: Path, job: Job, judges: Sequence[str]) -> dict[str, Any] | None:
+    """An entry that is there, whole, and went well; None if it is to be made, again or for the
+    first time."""
     file = path(folder, job.key)
     try:
         if file.stat().st_size > _MAX:
             return None
         found = json.loads(file.read_bytes())
-        right = found["key"] == job.key and found["status"] == "ok"
+        right = found["status"] == "ok" and _whole(found, job, judges)
         return found if right and path(folder, job.key, ".png").is_file() else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _whole(entry: dict[str, Any], job: Job, judges: Sequence[str]) -> bool:
+    """Whether it is this job's, with numbers where numbers are. Raises: KeyError, TypeError,
+    AttributeError."""
+    numbers = [entry["loss"]["after"], entry["distance"], entry["steps"], entry["seconds"]]
+    numbers += [entry["loss"]["before"], *entry["metrics"].values()]
+    for edit in entry["edits"].values():
+        numbers += [edit[key][judge] for key in ("seen", "probability") for judge in judges]
+        numbers += [edit["object"], edit["background"]]
+    known = all(x is None or (isinstance(x, int | float) and isfinite(x)) for x in numbers)
+    return known and "reached" in entry and all(entry[k] == v for k, v in job.plain().items())
 
 
 def keep(folder: Path, entry: dict[str, Any], picture: bytes) -> None:

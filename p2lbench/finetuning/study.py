@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from p2lbench.finetuning import figure
-from p2lbench.finetuning.jobs import jobs, keep, kept
+from p2lbench.finetuning.jobs import jobs, keep, kept, lost
 from p2lbench.finetuning.tradeoff import DOCUMENT, TradeOff, gathered
 from p2lbench.finetuning.worker import worked
 from p2lbench.folder import explained
@@ -25,6 +25,7 @@ def study(
     """Carry the selected candidate of every ok cell through fine-tuning and edits.
 
     Entries that are in the folder are kept, failed ones are made again; all of them if `fresh`.
+    Cells that failed count as entries that did.
 
     Args:
         folder: the suite's, in which its cells are.
@@ -38,7 +39,9 @@ def study(
         raise ValueError(f"suite {suite.name} asks for no fine-tuning")
     with Store.create_or_open(folder, suite.name, warn=say) as store:
         todo = list(jobs(store, wanted))
-        there = {} if fresh else {job.key: kept(folder, job) for job in todo}
+        judges, left = wanted.classifiers, list(lost(store, wanted))
+        order = {cell: k for k, cell in enumerate(row.cell for row in store.plan())}
+        there = {} if fresh else {job.key: kept(folder, job, judges) for job in todo}
         found = {key: entry for key, entry in there.items() if entry is not None}
         missing = [job for job in todo if job.key not in found]
         files, timeout = suite.plugin_files, suite.timeout
@@ -47,8 +50,9 @@ def study(
                 keep(folder, entry, picture)
                 found[entry["key"]] = entry
                 say(f"trade-off: {k + 1} of {len(missing)}; {_told(entry)}")
-    ordered = [found[job.key] for job in todo]
-    made = gathered(suite.name, wanted.classifiers, ordered)
+    ordered = [*(found[job.key] for job in todo), *left]
+    ordered.sort(key=lambda entry: order[entry["cell"]])
+    made = gathered(suite.name, judges, ordered)
     with explained(folder):
         text = json.dumps(made.to_json(), indent=1, allow_nan=False) + "\n"
         (folder / DOCUMENT).write_text(text, encoding="utf-8")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from p2lbench.store import Store
 
 Found = tuple[dict[str, Any], bytes]  # an entry and its picture
+_LONGEST = 1e6  # seconds; the system waits for no more at a time
 
 
 def worked(
@@ -85,7 +86,7 @@ def _spawned(
 def _answer(child: _Child, patience: float) -> Found | str:
     """What the child sent, or why it will send nothing."""
     try:
-        if not child.pipe.poll(patience):
+        if not child.pipe.poll(min(patience, _LONGEST)):
             return f"stopped after {patience:g} s"
         found: Found = child.pipe.recv()
         return found

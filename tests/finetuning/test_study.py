@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +16,8 @@ from PIL import Image
 
 from p2lbench import suite as suites
 from p2lbench.errors import StoreError, SuiteErrors, UserError
-from p2lbench.finetuning import editing
-from p2lbench.finetuning.jobs import Job, jobs, keep, kept
+from p2lbench.finetuning import editing, worker
+from p2lbench.finetuning.jobs import Job, jobs, keep, kept, lost
 from p2lbench.finetuning.tradeoff import TradeOff, gathered, of_folder
 from p2lbench.finetuning.wanted import Wanted
 from p2lbench.finetuning.worker import Study
@@ -115,16 +118,56 @@ def test_an_entry_that_is_whole_and_well_is_kept(
     folder, wanted = study
     with Store.open_read(folder) as store:
         job, other, *_ = jobs(store, wanted)
-    well = {**job.plain(), "status": "ok"}
+    seen = {name: dict.fromkeys(JUDGES, 0.5) for name in ("seen", "probability")}
+    well = {
+        **job.plain(),
+        "status": "ok",
+        "loss": {"before": 2.0, "after": 1.0},
+        **{"distance": 0.1, "steps": 2, "seconds": 0.1, "reached": None, "metrics": {"l1": 0.3}},
+        "edits": {"coat": {**seen, "object": 0.1, "background": None}},
+    }
     keep(tmp_path, well, b"picture")
-    assert kept(tmp_path, job) == well
-    assert kept(tmp_path, other) is None
+    assert kept(tmp_path, job, JUDGES) == well
+    assert kept(tmp_path, other, JUDGES) is None
     keep(tmp_path, {**well, "status": "failed", "reason": "it ended"}, b"")
-    assert kept(tmp_path, job) is None
+    assert kept(tmp_path, job, JUDGES) is None
     keep(tmp_path, well, b"picture")
-    for file in (tmp_path / "tradeoff").glob("*.json"):
-        file.write_text("[" * 100_000)
-    assert kept(tmp_path, job) is None
+    (file,) = (tmp_path / "tradeoff").glob("*.json")
+    changes: list[dict[str, Any]] = [
+        *({"loss": loss} for loss in (None, {"before": 2, "after": "1"}, {"before": 2})),
+        {"metrics": {"l1": float("nan")}},
+        {"edits": [1]},
+        {"edits": {"coat": {**well["edits"]["coat"], "seen": {}}}},
+        {"row": ["other"]},
+    ]
+    for text in ["[" * 100_000, "[]", *(json.dumps({**well, **change}) for change in changes)]:
+        file.write_text(text)
+        assert kept(tmp_path, job, JUDGES) is None
+
+
+def test_a_cell_that_failed_is_missing_from_its_methods_means(
+    study: tuple[Path, Wanted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, wanted = study
+    with Store.open_read(folder) as store:
+        pairs = list(store.records())
+        first = pairs[0][1]
+        assert first is not None
+        for status, many in (("failed", 4), ("skipped", 0)):
+            broken = replace(first, status=status, reason="no")
+            monkeypatch.setattr(store, "records", lambda r=broken: iter([(pairs[0][0], r)]))
+            left = list(lost(store, wanted))
+            assert len(left) == many
+            for point in gathered("s", JUDGES, left).points:
+                assert (point.images, point.missing) == (0, 1)
+            assert {entry["reason"] for entry in left} <= {"cell failed: no"}
+
+
+def test_any_timeout_can_be_waited_for() -> None:
+    mine, theirs = multiprocessing.Pipe()
+    theirs.send(({}, b""))
+    child: Any = SimpleNamespace(pipe=mine)
+    assert worker._answer(child, float("inf")) == ({}, b"")
 
 
 def test_each_entry_begins_with_the_projection(study: tuple[Path, Wanted]) -> None:
