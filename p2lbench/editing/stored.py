@@ -9,6 +9,7 @@ from pathlib import Path
 from p2lbench.editing.files import EDITS, POINTS, TOLD
 from p2lbench.editing.output import checked_name
 from p2lbench.errors import StoreError, UserError
+from p2lbench.finetuning.stored import folder_name, names
 from p2lbench.projection import Projection, load, of_cell
 from p2lbench.registry import Registry
 from p2lbench.store import Store
@@ -53,7 +54,8 @@ def find(results: Path, name: str) -> Stored:
 def before(stored: Stored, results: Path, registry: Registry, device: str) -> Projection:
     """The projection that was edited.
 
-    Raises: UserError, StoreError: as `projection.load`.
+    Raises: UserError, StoreError: as `projection.load`; the fine-tuned generator of that name is
+        another projection's by now.
     """
     with Store.open_read(results) as store:
         row = next((row for row in store.plan() if row.cell == stored.cell), None)
@@ -61,7 +63,13 @@ def before(stored: Stored, results: Path, registry: Registry, device: str) -> Pr
             raise StoreError(f"{stored.folder}: its cell is not planned in this folder any more")
         if stored.finetuned is None:
             return of_cell(store, registry, row, stored.candidate, device)
-    return load(results, registry, finetuned=stored.finetuned, device=device)
+    own = folder_name(stored.cell, stored.candidate, stored.finetuned)
+    name = own if own in names(results) else stored.finetuned
+    found = load(results, registry, finetuned=name, device=device)
+    if (found.row.cell, found.candidate) != (stored.cell, stored.candidate):
+        message = f"'{stored.finetuned}' is of another projection than what was edited: edit again"
+        raise StoreError(f"{stored.folder}: {message}")
+    return found
 
 
 def after(stored: Stored, projection: Projection, asked: int | None) -> tuple[int, Projection]:

@@ -22,6 +22,7 @@ FOLDER = "finetuned"
 WEIGHTS, LATENTS, DOCUMENT = "weights.safetensors", "latents.safetensors", "finetune.json"
 CELL = 12  # digits of the cell's id in a folder's name
 SUFFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+_NAMED = re.compile(rf"[0-9a-f]{{1,{CELL}}}-[0-9]+-(.+)")
 _HEADER = 1 << 24  # bytes that the names of a weights file may take
 
 
@@ -44,10 +45,15 @@ def place(folder: Path, cell: str, candidate: int, name: str | None) -> Path:
     """
     if name is not None and not SUFFIX.fullmatch(name):
         raise UserError(f"--name: expected letters, digits, '-', '_' and '.', got '{name}'")
-    path = folder / FOLDER / "-".join([cell[:CELL], str(candidate), *([name] if name else [])])
+    path = folder / FOLDER / folder_name(cell, candidate, name)
     if path.exists():
         raise UserError(f"{path}: is there already; give this one a --name, or delete that")
     return path
+
+
+def folder_name(cell: str, candidate: int, name: str | None) -> str:
+    """What a fine-tuning's folder is called."""
+    return "-".join([cell[:CELL], str(candidate), *([name] if name else [])])
 
 
 def names(folder: Path) -> list[str]:
@@ -66,7 +72,7 @@ def find(folder: Path, name: str) -> Told:
         StoreError: what it says is not readable.
     """
     known = names(folder)
-    found = [name] if name in known else [each for each in known if each.endswith(f"-{name}")]
+    found = [name] if name in known else [each for each in known if _given(each) == name]
     if len(found) == 1:
         return _told(folder / FOLDER / found[0])
     have = "".join(f"\n  {each}" for each in found or known)
@@ -74,6 +80,12 @@ def find(folder: Path, name: str) -> Told:
         raise UserError(f"{folder}: nothing was fine-tuned here; p2lbench finetune does it")
     many = "several of that name" if found else f"there is no '{name}'.{did_you_mean(name, known)}"
     raise UserError(f"{folder / FOLDER}: {many} There are:{have}")
+
+
+def _given(name: str) -> str | None:
+    """The `--name` in a folder's name."""
+    match = _NAMED.fullmatch(name)
+    return None if match is None else match[1]
 
 
 def applied(told: Told, setting: Setting) -> Tensor:

@@ -172,6 +172,17 @@ def test_with_fine_tuned_weights(folder: Path, plugin: list[Any]) -> None:
     told = ok("blend", folder, "--edit", "tuned", *plugin)
     assert told["finetuned"] == "loose"
     assert ok("blend", folder, "--finetuned", "loose", *plugin)["edit"] is None
+    (own,) = (folder / "finetuned").iterdir()
+    other = own.with_name(own.name.replace("-loose", "-very-loose"))
+    shutil.copytree(own, other)
+    assert ok("blend", folder, "--edit", "tuned", *plugin)["finetuned"] == "loose"
+    # Of a candidate that was not edited, though it has the name.
+    cell, candidate, _ = own.name.split("-")
+    moved = own.rename(own.with_name(f"{cell}-{1 - int(candidate)}-loose"))
+    told = json.loads((moved / "finetune.json").read_text())
+    (moved / "finetune.json").write_text(json.dumps({**told, "candidate": 1 - int(candidate)}))
+    done = called("blend", folder, "--edit", "tuned", *plugin)
+    assert (done.code, "of another projection" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def test_what_was_written_gives_the_same_image(folder: Path) -> None:
     where = place(folder, tuned.projection.row.cell, tuned.projection.candidate, "mine")
     write(tuned, where)
     assert {file.name for file in where.iterdir()} == FILES
+    shutil.copytree(where, where.with_name(where.name.replace("-mine", "-not-mine")))
     for name in ("mine", where.name):
         again = loaded(folder, finetuned=name)
         assert again.image().equal(tuned.projection.image())
