@@ -98,8 +98,9 @@ def prepare(wanted: Wanted) -> Job:
     if _lacks_classifier(suite, plugins):
         settings.insert(0, "inits=[{predicted: {classifier: resnext101}}]")
         suite, plugins = _loaded(wanted, settings)
-    if not suite.images:
-        raise UserError(f"{display(wanted.image)}: --set images… left no image to project")
+    if len(suite.images) != 1:
+        left = len(suite.images)
+        raise UserError(f"{display(wanted.image)}: --set images… left {left} images; expected one")
     rows = chosen(methods(suite), wanted.methods)
     alone = replace(
         suite,

@@ -22,11 +22,12 @@ from p2lbench.store import Store
 
 @dataclass(frozen=True)
 class Found:
-    """A method: its name among those that were run, its row's names, its record of lowest
-    objective (None: it was not run), and what it found (None unless it is ok)."""
+    """A method: its name among those that were run, its row's names, its repeat of lowest objective
+    with its record (None: it was not run), and what it found (None unless it is ok)."""
 
     name: str
     row: tuple[str, ...]
+    repeat: int
     record: Record | None
     seen: Pictured | None
 
@@ -109,7 +110,7 @@ def _found(store: Store, methods: Sequence[Method], models: Models) -> Iterator[
         seen = None
         if record is not None and record.status == "ok" and record.selected is not None:
             seen = pictured(store, row, record, models)
-        yield Found(title(method, methods), method.row, record, seen)
+        yield Found(title(method, methods), method.row, row.repeat, record, seen)
 
 
 def _by_objective(found: Found) -> float:

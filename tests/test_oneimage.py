@@ -18,6 +18,7 @@ from p2lbench.oneimage import MARK, Wanted, name_for, prepare
 from p2lbench.plan import plan
 
 BAG = PHOTOS / "bag-126.png"
+BOOT = next(PHOTOS.glob("*boot*.png"))
 THOUSAND = """
 from p2lbench.api import Generator, Variable, hookimpl
 
@@ -120,6 +121,7 @@ def test_masks(monkeypatch: pytest.MonkeyPatch) -> None:
         (Wanted(BAG, methods=("adm",)), "--method: no row has 'adm'. Did you mean 'adam'"),
         (Wanted(BAG, output=Path("a b")), "-o a b: expected a folder whose name"),
         (Wanted(BAG, overrides=("candidates=0",)), "--set candidates"),
+        (Wanted(BAG, overrides=(f"images=[{BAG}, {BOOT}]",)), "images; expected one"),
         (Wanted(BAG, generator="biggan-deep-256"), "p2lbench weights fetch biggan-deep-256"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -181,7 +181,10 @@ def _next(projected: Projected, plugin_files: Sequence[Path]) -> Iterator[str]:
     folder, best = relative(projected.outcome.folder), projected.methods[0]
     row = ["--row", best.name] if len(projected.methods) > 1 else []
     plugins = [word for file in plugin_files for word in ("--plugin", str(file))]
-    for command in (["finetune"], ["edit", "--direction", "pca:0"], ["blend"]):
+    row += ["--repeat", str(best.repeat)] if best.repeat else []
+    # The paper's lambda, the default, holds the weights of small networks still.
+    freely = ["finetune", "--weight", "1"]
+    for command in (freely, ["edit", "--direction", "pca:0"], ["blend"]):
         yield shlex.join(["p2lbench", command[0], folder, *command[1:], *row, *plugins])
     yield shlex.join(["p2lbench", "report", folder])
 

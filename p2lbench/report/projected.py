@@ -13,6 +13,7 @@ from p2lbench.pictured import Pictured
 from p2lbench.report import projectiongrid, video
 
 NAMES = ("reconstruction", "aligned", "latents", "projection")
+_MOST = 100  # letters of a method in a file's name
 SUFFIXES = (".png", ".safetensors", video.GIF, video.MP4)
 
 
@@ -37,8 +38,7 @@ def write(
         for path in _earlier(folder):
             path.unlink()
         files = [projectiongrid.draw(folder / "grid.png", title, blocks)] if blocks else []
-        for block in blocks:
-            ending = "" if len(blocks) == 1 else f"-{_slug(block.title)}"
+        for block, ending in zip(blocks, _endings([block.title for block in blocks]), strict=True):
             files += _one(folder, block.found, ending, film)
     return files
 
@@ -65,5 +65,11 @@ def _earlier(folder: Path) -> list[Path]:
     return [p for p in folder.iterdir() if p.suffix in SUFFIXES and mine.fullmatch(p.stem)]
 
 
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-")
+def _endings(titles: Sequence[str]) -> list[str]:
+    """What tells the files of several methods apart; numbered where their names do not."""
+    if len(titles) == 1:
+        return [""]
+    slugs = [re.sub(r"[^a-z0-9.]+", "-", title.lower())[:_MOST].strip("-") for title in titles]
+    if "" in slugs or len({*slugs}) < len(slugs):
+        return [f"-{k}-{slug}".rstrip("-") for k, slug in enumerate(slugs, 1)]
+    return [f"-{slug}" for slug in slugs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def test_latents_reconstruction_grid_and_video(suite: Path) -> None:
     with Image.open(folder / "projection.gif") as film:
         assert getattr(film, "n_frames", 1) > 3
     assert called("verify", folder, "--plugin", "tiny.py", "--executor", "inline").code == 0
-    assert "p2lbench finetune out/bag\n" in done.out
+    assert "p2lbench finetune out/bag --weight 1\n" in done.out
 
 
 def test_points_are_those_of_a_run_on_that_image(suite: Path) -> None:
@@ -81,6 +82,23 @@ def test_methods_are_compared_and_their_files_named(suite: Path) -> None:
     assert (again["cells"]["total"], again["cells"]["cached"]) == (1, 1)
     assert {path.name for path in folder.glob("latents-*")} == set()
     assert (folder / "latents.safetensors").exists()
+
+
+def test_methods_whose_names_differ_in_signs_have_files_of_their_own(suite: Path) -> None:
+    rows = [{"adam": {"steps": 2}, "as": "ж+"}, {"adam": {"steps": 3}, "as": "ж-"}]
+    settings = ("--set", f"optimizers={json.dumps(rows)}", "--set", "transforms=[none]")
+    told = project("--method", "all", *settings, "--json").json
+    files = sorted(Path(path).name for path in told["files"] if "latents" in path)
+    assert files == ["latents-1.safetensors", "latents-2.safetensors"]
+
+
+def test_the_best_repeat_is_the_one_to_go_on_with(suite: Path) -> None:
+    done = project("--method", "adam | none", "--set", "repeats=3", "-o", "out/bag")
+    assert done.code == 0, done.err
+    found = {key[-1]: record for key, record in records(Path("out/bag")).items()}
+    best = min(found, key=lambda repeat: min(x for x in found[repeat].objective if x is not None))
+    assert best != "0"
+    assert f"p2lbench finetune out/bag --weight 1 --repeat {best}\n" in done.out
 
 
 def test_a_video_later_takes_the_search_again_and_finds_the_same(suite: Path) -> None:
