@@ -13,7 +13,7 @@ IMAGE = Annotated[
 ]
 ROW = Annotated[
     str | None,
-    typer.Option("--row", metavar="NAME", help="Of the leaderboard, such as 'adam | spatial'."),
+    typer.Option("--row", metavar="NAMES", help="Of the leaderboard, such as 'adam | spatial'."),
 ]
 REPEAT = Annotated[int | None, typer.Option("--repeat", min=0, help="Default: the first.")]
 CANDIDATE = Annotated[

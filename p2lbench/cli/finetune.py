@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from p2lbench.cli.chosen import CANDIDATE, IMAGE, REPEAT, ROW
 from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, log, logs_only, out, relative
 from p2lbench.cli.executors import DEVICE, chosen_device
 
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
     from p2lbench.finetuning.descent import FineTuned
     from p2lbench.finetuning.options import Options
     from p2lbench.projection import Projection
-
-ROW = Annotated[
-    str | None,
-    typer.Option("--row", metavar="NAMES", help="Names of the row: 'basincma | spatial'."),
-]
-IMAGE = Annotated[str | None, typer.Option("--image", metavar="NAME", help="The image's name.")]
-REPEAT = Annotated[int | None, typer.Option("--repeat", min=0, help="Which repeat; the first.")]
-CANDIDATE = Annotated[
-    int | None, typer.Option("--candidate", min=0, help="Which one; the one of the lowest loss.")
-]
 
 
 def finetune(

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from p2lbench.editing.pictures import pixels_of
 from p2lbench.report import grid
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from p2lbench.finetuning.descent import FineTuned
 
 _BRIGHTER = 2.0  # differences are small
@@ -26,7 +23,7 @@ def before_after(path: Path, tuned: FineTuned) -> None:
     losses = [f"loss {tuned.losses[0]:.3g}", f"loss {tuned.losses[-1]:.3g}"]
     captions = [*losses, *(f"× {_BRIGHTER:g}" for _ in images)]
     tiles = [
-        grid.Tile(pixels(image), text)
+        grid.Tile(pixels_of(image), text)
         for image, text in zip([*images, *missing], captions, strict=True)
     ]
     options, row = tuned.options, projection.row
@@ -35,7 +32,7 @@ def before_after(path: Path, tuned: FineTuned) -> None:
         f"{len(tuned.losses) - 1} steps, weights moved {tuned.distances[-1]:.3g}."
     )
     columns = ["projection", "fine-tuned", "projection misses", "fine-tuned misses"]
-    line = grid.Line(row.image, "", pixels(target), tiles)
+    line = grid.Line(row.image, "", pixels_of(target), tiles)
     grid.draw(path, "Fine-tuning", subtitle, columns, [line], 1)
 
 
@@ -64,9 +61,3 @@ def curve(path: Path, tuned: FineTuned) -> None:
             axes.spines[["top", "right"]].set_visible(False)
         figure.suptitle(f"lambda {tuned.options.weight:g}", fontsize=11)
         figure.savefig(path, dpi=120, metadata={"Software": None})
-
-
-def pixels(image: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """(1, 3, H, W) in [-1, 1] → (H, W, 3) in 0 to 255."""
-    flat = ((image[0].detach().clamp(-1, 1) + 1) * 127.5).round()
-    return flat.permute(1, 2, 0).cpu().numpy().astype(np.uint8)
