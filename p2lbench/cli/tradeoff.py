@@ -54,7 +54,7 @@ def shown(found: TradeOff, folder: Path) -> None:
     ]
     for note in notes:
         console.print(Text(note, "dim"), soft_wrap=True)
-    for name in (CURVES, GRID, DOCUMENT):
+    for name in (CURVES, *([GRID] if (folder / GRID).exists() else []), DOCUMENT):
         console.print(Text(f"{'trade-off':<11}{relative(folder / name)}"), soft_wrap=True)
 
 

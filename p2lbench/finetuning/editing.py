@@ -31,7 +31,7 @@ def targets(projection: Projection, asked: Sequence[str | int] | None) -> dict[s
     """Name → number of the classes to edit to: those asked for, but for the image's own.
 
     Raises:
-        UserError: the generator has no classes, too many to take all, or not these.
+        UserError: the generator has no classes, too many to take all, or not these; none is left.
     """
     generator = projection.setting.generator
     if not generator.conditional or "c" not in projection.setting.space.slices:
@@ -48,6 +48,8 @@ def targets(projection: Projection, asked: Sequence[str | int] | None) -> dict[s
             raise UserError(f"edits: the generator has no class '{given}'.{hint}")
         if number != own:
             found[names[number] if names else str(number)] = number
+    if not found:
+        raise UserError("edits: no class is asked for but the photo's own")
     return found
 
 

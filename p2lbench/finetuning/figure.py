@@ -86,9 +86,10 @@ def _xy(points: Sequence[Point], value: Any) -> tuple[list[float], list[float]]:
 
 def grid(path: Path, folder: Path, entries: Sequence[dict[str, Any]]) -> None:
     """One image of the first method and of the last: a line for each lambda, a column for each
-    class that it is edited to."""
+    class that it is edited to. Without entries that went well there is none, an old one neither."""
     good = [entry for entry in entries if entry["status"] == "ok"]
     if not good:
+        path.unlink(missing_ok=True)
         return
     rows = list(dict.fromkeys(tuple(entry["row"]) for entry in good))
     image, names = good[0]["image"], told(rows)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from p2lbench import suite as suites
 from p2lbench.errors import StoreError, SuiteErrors, UserError
-from p2lbench.finetuning import editing, worker
+from p2lbench.finetuning import editing, figure, worker
 from p2lbench.finetuning.jobs import Job, jobs, keep, kept, lost
 from p2lbench.finetuning.tradeoff import TradeOff, gathered, of_folder
 from p2lbench.finetuning.wanted import Wanted
@@ -232,6 +232,18 @@ def test_an_edit_moves_the_class_alone(ran: Path) -> None:
         outside = float((moved * (1 - projection.mask)).sum() / (1 - projection.mask).sum())
         assert found[name]["object"] == pytest.approx(inside, rel=1e-4)
         assert found[name]["background"] == pytest.approx(outside, rel=1e-4)
+
+
+def test_there_is_something_to_edit_to(ran: Path) -> None:
+    assert editing.targets(loaded(ran), ["bag", "coat"]) == {"coat": 2}
+    with pytest.raises(UserError, match="no class is asked for but the photo's own"):
+        editing.targets(loaded(ran), ["bag"])
+
+
+def test_without_good_entries_there_is_no_grid(tmp_path: Path) -> None:
+    (tmp_path / "old.png").write_bytes(b"")
+    figure.grid(tmp_path / "old.png", tmp_path, [{"status": "failed"}])
+    assert not (tmp_path / "old.png").exists()
 
 
 @pytest.mark.parametrize(
