@@ -75,6 +75,9 @@ def named(rows: Sequence[tuple[str, ...]], asked: str | None, option: str) -> li
         UserError: there is none, or there are several; it says which there are.
     """
     known = told(rows)
+    exact = [row for row in rows if known[row] == asked]
+    if len(exact) == 1:  # a name may have a bar in it
+        return exact
     names = [] if asked is None else [name.strip() for name in asked.split(BETWEEN.strip())]
     every = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
@@ -82,9 +85,8 @@ def named(rows: Sequence[tuple[str, ...]], asked: str | None, option: str) -> li
             message = f"{option}: no row has '{name}'.{did_you_mean(name, every)}"
             raise UserError(f"{message} There are:\n{_listed(known.values())}")
     found = [row for row in rows if all(name in row for name in names)]
-    exact = [row for row in found if known[row] == asked]
-    if len(found) == 1 or len(exact) == 1:
-        return exact or found
+    if len(found) == 1:
+        return found
     several = [known[row] for row in found or rows]
     have = "no row has all of these" if not found else f"{len(several)} rows"
     raise UserError(f"{option}: {have}; say which:\n{_listed(several)}")

@@ -88,3 +88,8 @@ def test_titles_choose_their_rows_again() -> None:
     assert titles[1] == "adam | spatial"
     assert chosen(ROWS, titles) == tuple(ROWS)
     assert title(ROWS[2], ROWS[2:3]) == "cma | none"
+
+
+def test_names_may_have_bars() -> None:
+    rows = [*ROWS, method("none", "wide | slow")]
+    assert chosen(rows, [title(rows[-1], rows)]) == (rows[-1],)
