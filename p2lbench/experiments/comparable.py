@@ -11,7 +11,10 @@ from p2lbench.experiments.protocol import CANDIDATES, GENERATOR, LOSS, OPTIONS, 
 from p2lbench.masks.kinds import BACKGROUND
 from p2lbench.spec import Method, Search, Spec
 
-OTHER_IMAGES = "the same protocol, other images: the paper's 160 are not published"
+OTHER_IMAGES = (
+    "the same protocol, other images: the paper's are not published, and its masks are boxes that "
+    "Mask R-CNN found"
+)
 PUBLISHED = ("published", "recorded")  # of what `SuiteInfo.weights` says
 LPIPS = "weights v0.1"  # in the protocol of a metric
 
