@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -302,6 +303,7 @@ POINTS = [
     traded("none", None, 1.0, 0.9),
     traded("weight", 1000, 0.8, 0.8),
     traded("weight", 0, None, 0.1),
+    traded("weight", 1, math.inf, 0.2),
     traded("equal", 1, 0.6, 0.7),
 ]
 
@@ -310,9 +312,10 @@ def test_the_trade_off_is_read_from_its_document(tmp_path: Path) -> None:
     with opened(Made(experiment="figure18"), tmp_path) as source:
         assert parts(source) == []
         document = source.store.folder / "tradeoff.json"
-        found = TradeOff("s", "judge", tuple(POINTS), ())
+        found = TradeOff("s", "judge", tuple(POINTS), ({"cell": "x"},))
         document.write_text(json.dumps(found.to_json()))
-        seen, moved, _ = parts(source)
+        seen, moved, table = parts(source)
+        assert "1 failure left out" in table.caption
         assert isinstance(seen, Ways)
         assert isinstance(moved, Ways)
         (way,) = seen.ways
