@@ -152,6 +152,18 @@ def test_damaged_records_are_refused(
         manifest_of("x", None)
 
 
+def test_a_record_without_the_manifest_vouches_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    photokit.photo(tmp_path / "in" / "a.jpg")
+    record = drawn(tmp_path / "in", tmp_path / "x", 1)
+    assert manifest_of("x", None).is_file()
+    record.model_copy(update={"files": {}}).write(tmp_path / "x")
+    with pytest.raises(UserError, match=r"manifest\.csv is not in prepared\.json"):
+        manifest_of("x", None)
+
+
 def test_classes_are_the_sub_folders_names(tmp_path: Path) -> None:
     photokit.photo(tmp_path / "in" / "a.jpg")
     with pytest.raises(UserError, match="has no sub-folders of photos"):
