@@ -145,6 +145,14 @@ def test_curves_are_sorted_by_where_they_end(tmp_path: Path) -> None:
     assert ends == sorted(ends)
 
 
+def test_curves_over_other_images_are_not_sorted_among_them(tmp_path: Path) -> None:
+    broken = {("cma", IMAGES[0]): ("failed", "it fell over")}
+    (curves,) = made_of(Made(experiment="figure14", images=IMAGES, broken=broken), tmp_path)
+    assert isinstance(curves, Curves)
+    assert [curve.label for curve in curves.curves] == ["adam", "basincma"]
+    assert [curve.place for curve in curves.curves] == [0, 1]
+
+
 def test_steps_are_read_from_options(tmp_path: Path) -> None:
     # The labels say nothing: two are named after each other's steps.
     options = {**STEPS, "2x8": STEPS["8x2"], "8x2": STEPS["2x8"]}
