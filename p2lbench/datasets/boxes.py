@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from math import ceil, floor, isfinite
 
 import numpy as np
 
 from p2lbench.datasets.photos import FindBox, Photo
-from p2lbench.errors import UserError
+from p2lbench.errors import Place, UserError
 from p2lbench.images import Pixels
 from p2lbench.masks.detect import detected
 from p2lbench.masks.kinds import Box, Detected
@@ -46,6 +46,18 @@ def _found(detector: str, photo: Photo, pixels: Pixels) -> Box:
     inside = detected(wanted or Detected(detector), pixels) > 0.5
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def check_size(annotated: Sequence[float], pixels: Pixels, place: Place | None = None) -> None:
+    """Whether a photo has the width and height that its boxes were annotated at.
+
+    Raises:
+        UserError: it was scaled, cut or turned since.
+    """
+    height, width = pixels.shape[:2]
+    if (*annotated,) != (width, height):
+        message = f"annotated at {annotated[0]:g} x {annotated[1]:g} pixels, but the photo has "
+        raise UserError(f"{message}{width} x {height}", place)
 
 
 def largest(boxes: Iterable[Corners], pixels: Pixels) -> Box:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -37,14 +38,25 @@ def find_pool(root: Path, how: str, min_area: float) -> Pool:
     return Pool({GROUP: photos}, _find_box(how, largest))
 
 
-def _find_box(how: str, largest: Mapping[str, boxes.Corners]) -> FindBox:
+def _find_box(how: str, largest: Mapping[str, _Largest]) -> FindBox:
     if how in ("auto", "annotations"):
         return partial(_annotated, largest)
     return boxes.no_box if how == "none" else boxes.finder(how)
 
 
-def _annotated(largest: Mapping[str, boxes.Corners], photo: Photo, pixels: Pixels) -> Box:
-    return boxes.largest([largest[photo.key]], pixels)
+def _annotated(largest: Mapping[str, _Largest], photo: Photo, pixels: Pixels) -> Box:
+    known = largest[photo.key]
+    boxes.check_size(known.size, pixels)
+    return boxes.largest([known.corners], pixels)
+
+
+@dataclass(frozen=True)
+class _Largest:
+    """A photo's largest object. `size`: width and height that the photo was annotated at."""
+
+    corners: boxes.Corners
+    size: tuple[int, int]
+    share: float
 
 
 class _Instances:
@@ -57,19 +69,20 @@ class _Instances:
         except (ValueError, RecursionError) as error:
             raise UserError(f"not valid JSON: {error}", self.place) from error
 
-    def largest(self, min_area: float) -> dict[str, boxes.Corners]:
-        """File's name → the corners of the largest object, where it is large enough."""
+    def largest(self, min_area: float) -> dict[str, _Largest]:
+        """File's name → its largest object, where that is large enough."""
         photos = {image["id"]: image for image in self._entries("images", _is_image)}
-        found: dict[str, boxes.Corners] = {}
-        areas: dict[str, float] = {}
+        found: dict[str, _Largest] = {}
         for entry in self._entries("annotations", _is_annotation):
             photo = photos.get(entry["image_id"])
             x, y, width, height = entry["bbox"]
             if photo is None or entry["iscrowd"]:
                 continue
-            name, share = photo["file_name"], width * height / (photo["width"] * photo["height"])
-            if min_area <= share <= 1 and share > areas.get(name, 0):
-                found[name], areas[name] = (x, y, x + width, y + height), share
+            name, size = photo["file_name"], (photo["width"], photo["height"])
+            share = width * height / (size[0] * size[1])
+            before = found.get(name)
+            if min_area <= share <= 1 and share > (before.share if before else 0):
+                found[name] = _Largest((x, y, x + width, y + height), size, share)
         return found
 
     def _entries(self, key: str, fits: Any) -> list[Any]:

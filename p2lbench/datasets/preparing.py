@@ -50,6 +50,8 @@ def prepare(
         UserError: the folder holds something else or was drawn otherwise, a group has too few
             photos, or the folder cannot be written.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{display(folder)} is a file: expected a folder, or none yet")
     before = None if fresh else _before(asked, folder)
     if before is not None and before.complete and before.damaged(folder) is None:
         return before
@@ -86,11 +88,13 @@ def _before(asked: Prepared, folder: Path) -> Prepared | None:
 def _drawn(asked: Prepared, before: Prepared | None, choosing: Choosing, folder: Path) -> Prepared:
     if before is None:
         asked.write(folder)
-    known = {} if before is None else before.files
+    known = before.files if before is not None and before.complete else None
     files, taken, rows = {}, set[str](), [("file", "class", "mask", "split")]
     for chosen in choosing.chosen():
         name = _name(chosen.photo, taken)
-        _copy(chosen, folder / name, known.get(name))
+        if known is not None and known.get(name) != chosen.sha256:
+            raise _other(chosen.photo, name in known)
+        _copy(chosen, folder / name)
         files[name] = chosen.sha256
         rows.append((name, *_cells(chosen)))
     files[MANIFEST] = _write_manifest(rows, folder)
@@ -108,10 +112,14 @@ def _drawn(asked: Prepared, before: Prepared | None, choosing: Choosing, folder:
     return record
 
 
-def _copy(chosen: Chosen, target: Path, known: str | None) -> None:
-    if known not in (None, chosen.sha256):
-        message = f"{display(chosen.photo.file)} has changed since it was drawn"
-        raise UserError(f"{message}: bring the old file back, or draw anew with --fresh")
+def _other(photo: Photo, drawn: bool) -> UserError:
+    """What was prepared would be other images under the same name."""
+    how = "has changed since it was drawn" if drawn else "is drawn now and was not before"
+    again = "bring the old files back, or draw anew with --fresh"
+    return UserError(f"{display(photo.file)} {how}: {again}")
+
+
+def _copy(chosen: Chosen, target: Path) -> None:
     if target.is_symlink() or not has_hash(target, chosen.sha256):
         with replacing(target) as out:
             out.write(chosen.content)

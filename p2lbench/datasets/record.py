@@ -63,6 +63,8 @@ class Prepared(BaseModel):
 
     def damaged(self, folder: Path) -> str | None:
         """The first file that is gone or no longer what it was, and which of both it is."""
+        if MANIFEST not in self.files:
+            return f"{MANIFEST} is not in {RECORD}"
         for name, sha256 in self.files.items():
             try:
                 same = has_hash(folder / name, sha256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.parsers import expat
 
-from p2lbench.datasets.boxes import Corners
+from p2lbench.datasets.boxes import Corners, check_size
 from p2lbench.errors import Place, UserError
 from p2lbench.images import Pixels
 from p2lbench.yamlfile import display, read_bytes
@@ -27,11 +27,8 @@ def read_boxes(file: Path, name: str, pixels: Pixels) -> list[Corners]:
     """
     reader = _Reader(Place(display(file)))
     reader.read(read_bytes(file, _MAX_BYTES))
-    size = reader.numbers(("annotation", "size"), "width", "height")
-    height, width = pixels.shape[:2]
-    if size and size[0] != (width, height):
-        message = f"annotated at {size[0][0]:g} x {size[0][1]:g} pixels, but the photo has "
-        raise UserError(f"{message}{width} x {height}", reader.place)
+    for size in reader.numbers(("annotation", "size"), "width", "height"):
+        check_size(size, pixels, reader.place)
     return reader.boxes.get(name, [])
 
 

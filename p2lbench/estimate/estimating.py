@@ -184,9 +184,13 @@ def _calibrations(plan: Plan, registry: Registry, say: Callable[[str], None]) ->
     missing = {group: objective for group, objective in asked.items() if group not in found}
     if missing:
         for group, fresh in _measured(plan, missing, say):
-            found[group] = fresh
-            if isinstance(fresh, Calibration):
+            if not isinstance(fresh, Calibration):
+                found[group] = fresh
+            elif _covers(plan, registry, asked[group], fresh):
+                found[group] = fresh
                 cache.keep(asked[group].key, fresh)
+            else:
+                found[group] = Nothing("a method asks for other sizes than it did when measured")
     return found
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from p2lbench.experiments.model import METRICS, PaperRow
-from p2lbench.experiments.protocol import CANDIDATES, GENERATOR, LOSS, SEARCH
+from p2lbench.experiments.protocol import CANDIDATES, GENERATOR, LOSS, OPTIONS, SEARCH
 from p2lbench.masks.kinds import BACKGROUND
-from p2lbench.spec import Method, Spec
+from p2lbench.spec import Method, Search, Spec
 
-OTHER_IMAGES = "the same protocol, other images: the paper's 160 are not published"
+OTHER_IMAGES = (
+    "the same protocol, other images: the paper's are not published, and its masks are boxes that "
+    "Mask R-CNN found"
+)
 PUBLISHED = ("published", "recorded")  # of what `SuiteInfo.weights` says
 LPIPS = "weights v0.1"  # in the protocol of a metric
 
@@ -96,10 +99,7 @@ def _steps(method: Method, row: PaperRow) -> Iterator[str]:
     if not row.is_of(method):
         yield f"it is not the paper's method '{row.name}'"
         return
-    options = method.optimizer.spec.options
-    for name, value in row.options.items():
-        if options.get(name) != value:
-            yield f"{name} of {row.optimizer} is {options.get(name)} and not {value}"
+    yield from _unlike(row.optimizer, method.optimizer.spec.options, row.options)
     if any(_given(spec) for _, spec in method.init.parts):
         yield "the init has options of its own"
     if any(_given(part) for part in method.transform.parts):
@@ -107,10 +107,26 @@ def _steps(method: Method, row: PaperRow) -> Iterator[str]:
     if row.transforms and method.transform.search is None:
         yield "the transform is not searched"
     elif method.transform.search is not None:
-        search: Mapping[str, Any] = vars(method.transform.search)
-        for name, value in SEARCH.items():
-            if search.get(name) != value:
-                yield f"{name} of the transform's search is {search.get(name)} and not {value}"
+        yield from _search(method.transform.search)
+
+
+def _search(search: Search) -> Iterator[str]:
+    """Whether a transform is searched with the paper's steps, by CMA over Adam."""
+    told: Mapping[str, Any] = vars(search)
+    yield from _unlike("the transform's search", {name: told[name] for name in SEARCH}, SEARCH)
+    for spec, wanted in ((search.outer, "cma"), (search.inner, "adam")):
+        if spec.name != wanted:
+            yield f"{spec.name} searches the transform and not {wanted}"
+            continue
+        own = {name: value for name, value in spec.options.items() if name != "steps"}
+        known = {name: OPTIONS[wanted].get(name) for name in own}
+        yield from _unlike(f"the transform's search by {wanted}", own, known)
+
+
+def _unlike(of: str, options: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
+    for name in {**wanted, **options}:
+        if options.get(name) != wanted.get(name):
+            yield f"{name} of {of} is {options.get(name)} and not {wanted.get(name)}"
 
 
 _DEFAULTS: Mapping[str, tuple[Any, ...]] = {

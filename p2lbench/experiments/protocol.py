@@ -7,22 +7,37 @@ from typing import Any
 
 from p2lbench.experiments.model import Numbers, PaperRow
 
+_ADAM: Mapping[str, Any] = {"lr": None, "final": "last", "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+_CMA: Mapping[str, Any] = {"sigma": 1.0, "population": None, "variant": "full"}
+_ALONE: Mapping[str, Any] = {**_CMA, "final": "draw", "active": None, "repair": "clamp"}
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "none": {},
-    "adam": {"steps": 500, "lr": None, "final": "last"},
-    "lbfgs": {"steps": 500, "lr": 0.1},
-    "cma": {"steps": 300, "sigma": 1.0, "population": None, "variant": "full"},
-    "cma+adam": {"cma_steps": 100, "adam_steps": 500, "lr": None, "population": None},
+    "adam": {"steps": 500, **_ADAM},
+    "lbfgs": {
+        "steps": 500,
+        "lr": 0.1,
+        "memory": 100,
+        "tolerance_grad": 1e-7,
+        "tolerance_change": 1e-9,
+    },
+    "cma": {"steps": 300, **_ALONE},
+    "cma+adam": {"cma_steps": 100, "adam_steps": 500, "lr": None, **_CMA},
     "basincma": {
         "outer_steps": 30,
         "inner_steps": 30,
         "final_steps": 300,
         "lr": None,
-        "population": None,
         "inherit": "points",
+        **_CMA,
     },
 }
-SEARCH: Mapping[str, Any] = {"outer_steps": 30, "inner_steps": 30, "sigma": 0.316}
+"""All options of each method: the paper's, and where it is silent the defaults."""
+SEARCH: Mapping[str, Any] = {
+    "outer_steps": 30,
+    "inner_steps": 30,
+    "sigma": 0.316,
+    "redraw": "ema",
+}
 CANDIDATES = 18
 GENERATOR = "biggan-deep-256"
 LOSS: Mapping[str, float] = {"l1": 1, "lpips-alex": 10}

@@ -102,14 +102,21 @@ def _check(point: Point) -> None:
     numbers = [point.weight, point.loss, point.distance, point.steps]
     numbers += [point.object, point.background]
     for named in (point.metrics, point.seen, point.probability):
+        if not isinstance(named, dict):
+            raise ValueError("expected numbers by name")
         numbers += named.values()
-    if not all(number is None or isinstance(number, (int, float)) for number in numbers):
+    if not all(number is None or _is_number(number) for number in numbers):
         raise ValueError("expected numbers")
     counts = (point.images, point.missing, point.reached)
     if not all(isinstance(number, int) for number in counts):
         raise ValueError("expected whole numbers")
     if not isinstance(point.method, str) or not isinstance(point.protocol, str):
         raise ValueError("expected a method's name and a protocol")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it can be drawn as it is, or is one that a diverging run may write."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
 
 
 def gathered(suite: str, judges: Sequence[str], entries: Iterable[dict[str, Any]]) -> TradeOff:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import photokit
 import pytest
 
@@ -74,3 +75,12 @@ def test_the_largest_object_counts_if_it_is_large_enough(tmp_path: Path) -> None
     assert not find_pool(root, "annotations", 0.5).groups[""]
     with pytest.raises(UserError, match=r"no val2017 in it; expected val2017/ and annotations"):
         find_pool(tmp_path / "none", "annotations", 0.1)
+
+
+def test_a_photo_of_another_size_than_annotated_has_no_box(tmp_path: Path) -> None:
+    root = photokit.coco(tmp_path)
+    pool = find_pool(root, "annotations", 0.1)
+    photo = pool.groups[""][0]
+    assert pool.find_box(photo, np.zeros((24, 32, 3), np.uint8)) is not None
+    with pytest.raises(UserError, match="annotated at 32 x 24 pixels, but the photo has 64 x 48"):
+        pool.find_box(photo, np.zeros((48, 64, 3), np.uint8))

@@ -112,6 +112,22 @@ def test_folders_that_hold_something_else_are_left_alone(tmp_path: Path) -> None
     assert (tmp_path / "out" / "images" / "mine.txt").exists()
     with pytest.raises(UserError, match="cannot be written"):
         drawn(tmp_path / "in", tmp_path / "in" / "a.jpg" / "out", 1)
+    for fresh in (False, True):
+        with pytest.raises(UserError, match=r"a\.jpg is a file: expected a folder"):
+            drawn(tmp_path / "in", tmp_path / "in" / "a.jpg", 1, fresh=fresh)
+
+
+def test_what_is_mended_is_never_drawn_from_other_photos(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        photokit.photo(tmp_path / "in" / name)
+    record = drawn(tmp_path / "in", tmp_path / "out", 2)
+    first = names(record)[0]
+    (tmp_path / "in" / first).unlink()
+    (tmp_path / "out" / "images" / first).unlink()
+    with pytest.raises(UserError, match="is drawn now and was not before"):
+        drawn(tmp_path / "in", tmp_path / "out", 2)
+    assert read_record(tmp_path / "out") == record
+    assert names(drawn(tmp_path / "in", tmp_path / "out", 2, fresh=True)) != names(record)
 
 
 def test_fresh_keeps_what_is_there_if_there_is_nothing_to_draw_from(tmp_path: Path) -> None:
@@ -133,6 +149,18 @@ def test_damaged_records_are_refused(
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "prepared.json").write_text(content)
     with pytest.raises(UserError, match=r"prepared\.json"):
+        manifest_of("x", None)
+
+
+def test_a_record_without_the_manifest_vouches_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    photokit.photo(tmp_path / "in" / "a.jpg")
+    record = drawn(tmp_path / "in", tmp_path / "x", 1)
+    assert manifest_of("x", None).is_file()
+    record.model_copy(update={"files": {}}).write(tmp_path / "x")
+    with pytest.raises(UserError, match=r"manifest\.csv is not in prepared\.json"):
         manifest_of("x", None)
 
 

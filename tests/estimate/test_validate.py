@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from e2e.kit import FOUR, called, ran_inline, written
@@ -332,3 +333,16 @@ def test_the_table_says_what_is_not_known():
     assert said[:2] == ["generator  g", "loss       l"]
     assert "passes     not known before" in said
     assert "time       at most about 20 min with 2 workers, from nothing" in said
+
+
+def test_sizes_that_were_not_measured_are_no_traceback(tmp_path, monkeypatch):
+    suite = bad(tmp_path, FINE)
+    estimated(suite)
+    (known,) = cache.read().values()
+    cache.path().unlink()
+    other = replace(known, calls={})
+    monkeypatch.setattr(
+        estimating, "_measured", lambda plan, missing, say: ((group, other) for group in missing)
+    )
+    assert "other sizes" in estimated(suite)["estimate"]["why"]
+    assert not cache.read()

@@ -10,6 +10,8 @@ import pytest
 from p2lbench.experiments.catalogue import EXPERIMENTS
 from p2lbench.experiments.comparable import Measured, Run, unlike_the_paper
 from p2lbench.experiments.protocol import row
+from p2lbench.options import resolve
+from p2lbench.plugins import load
 from p2lbench.spec import InitMap, Method, Named, Search, Spec, TransformChain, WeightedLoss
 
 L1, ALEX = Spec("losses", "l1"), Spec("losses", "lpips-alex", {"masked": "eq7", "resize": None})
@@ -69,6 +71,8 @@ def test_the_papers_protocol_is_comparable() -> None:
 STEPS = changed(BASIN, outer_steps=10)
 AUTHORS = changed(ALEX, masked="authors")
 SHORT = replace(SEARCH, inner_steps=9)
+FAST = replace(SEARCH, inner=Spec("optimizers", "adam", {"steps": 500, "lr": 0.5}))
+OTHERWISE = replace(SEARCH, outer=Spec("optimizers", "nevergrad"))
 CASES = {
     "generator": (
         with_method(generator=Named("g", Spec("generators", "biggan-fmnist"))),
@@ -122,6 +126,22 @@ CASES = {
         with_method(optimizer=Named("o", changed(BASIN, lr=0.1))),
         "lr of basincma is 0.1 and not None",
     ),
+    "variant": (
+        with_method(optimizer=Named("o", changed(BASIN, variant="vd"))),
+        "variant of basincma is vd and not full",
+    ),
+    "new option": (
+        with_method(optimizer=Named("o", changed(BASIN, more=1))),
+        "more of basincma is 1 and not None",
+    ),
+    "rate of the search": (
+        with_method(transform=replace(METHOD.transform, search=FAST)),
+        "lr of the transform's search by adam is 0.5 and not None",
+    ),
+    "searched otherwise": (
+        with_method(transform=replace(METHOD.transform, search=OTHERWISE)),
+        "nevergrad searches the transform and not cma",
+    ),
     "search": (
         with_method(transform=replace(METHOD.transform, search=SHORT)),
         "inner_steps of the transform's search is 9 and not 30",
@@ -147,7 +167,7 @@ def test_a_gaussian_of_another_length_is_not_the_papers() -> None:
     wanted = EXPERIMENTS["table2"].rows[0]
     for norm, reasons in (("drawn", []), ("matched", ["the init has options of its own"])):
         init = InitMap("i", (("class", Spec("inits", "random-gaussian", {"norm": norm})),))
-        adam = Spec("optimizers", "adam", {"steps": 500, "lr": None, "final": "last"})
+        adam = Spec("optimizers", "adam", dict(wanted.options))
         run = with_method(init=init, optimizer=Named("o", adam), transform=TransformChain("none"))
         assert unlike_the_paper(run, wanted) == reasons
 
@@ -161,9 +181,10 @@ def test_each_condition_silences_it(case: str) -> None:
 
 
 def test_every_row_of_the_paper_has_its_steps() -> None:
+    registry = load().registry
     for experiment in EXPERIMENTS.values():
         for one in experiment.rows:
-            if one.optimizer == "basincma":
-                assert dict(one.options).items() <= BASIN.options.items()
+            spec = resolve(registry, "optimizers", one.optimizer)
+            assert dict(one.options) == dict(spec.options)  # the paper's steps are the defaults
     assert row("x", "adam").options["steps"] == 500
     assert row("x", "lbfgs").options["lr"] == 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from p2lbench import suite as suites
 from p2lbench.errors import StoreError, SuiteErrors, UserError
 from p2lbench.finetuning import editing, figure, worker
 from p2lbench.finetuning.jobs import Job, jobs, keep, kept, lost
-from p2lbench.finetuning.tradeoff import TradeOff, gathered, of_folder
+from p2lbench.finetuning.tradeoff import Point, TradeOff, gathered, of_folder
 from p2lbench.finetuning.wanted import Wanted
 from p2lbench.finetuning.worker import Study
 from p2lbench.plugins import load as plugins
@@ -203,9 +204,32 @@ def test_a_failure_has_its_reason(study: tuple[Path, Wanted]) -> None:
     assert (point.images, point.missing, point.loss) == (0, 1, None)
 
 
+POINT = {**dict.fromkeys(Point.__annotations__, 1), "method": "m", "protocol": "none"}
+POINT |= {"metrics": {}, "seen": {}, "probability": {}}
+
+
+def document(**changes: Any) -> str:
+    point = {**POINT, **changes}
+    return json.dumps({"suite": "s", "judge": "j", "failed": [], "points": [point]})
+
+
+def test_a_tradeoff_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tradeoff.json").write_text(document(loss=math.inf))
+    assert (found := of_folder(tmp_path)) is not None
+    assert found.points[0].loss == math.inf
+
+
 @pytest.mark.parametrize(
     "text",
-    ["[[", "{}", '{"suite": "s", "judge": "j", "failed": [], "points": [{}]}', "[" * 100_000],
+    [
+        "[[",
+        "{}",
+        '{"suite": "s", "judge": "j", "failed": [], "points": [{}]}',
+        "[" * 100_000,
+        document(metrics=3),
+        document(seen={"j": "x"}),
+        document(loss=10**400),
+    ],
 )
 def test_a_damaged_tradeoff_is_refused(tmp_path: Path, text: str) -> None:
     assert of_folder(tmp_path) is None

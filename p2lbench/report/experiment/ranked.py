@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from p2lbench.report.curves import Curve, Panel
 from p2lbench.report.experiment.kinds import Curves, Part, Ranked
 from p2lbench.report.experiment.source import Source
@@ -10,8 +12,10 @@ from p2lbench.report.text import plain
 
 
 def ranked(source: Source) -> list[Part]:
-    """A figure per generator and loss, whose objectives do not compare."""
-    panels = [panel for panel in convergence(source.store, source.board) if panel.curves]
+    """A figure per generator and loss, whose objectives do not compare; of rows over the same
+    images."""
+    board = replace(source.board, rows=tuple(row for row in source.board.rows if row.comparable))
+    panels = [panel for panel in convergence(source.store, board) if panel.curves]
     several = len(panels) > 1
     return [_curves(source, k, panel, several) for k, panel in enumerate(panels)]
 

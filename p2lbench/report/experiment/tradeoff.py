@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from p2lbench.finetuning.tradeoff import Point, TradeOff, of_folder
 from p2lbench.report.experiment.kinds import Line, Number, Part, Tabular, Way, Ways
 from p2lbench.report.experiment.source import Source
-from p2lbench.report.text import plain
+from p2lbench.report.text import count, plain
 
 _EQUAL = "the same loss for all"
 _APART = 0.09  # of the axis, between two labels
@@ -45,11 +45,8 @@ def _ways(points: Sequence[Point], value: Callable[[Point], float | None]) -> li
     ways = []
     for method in dict.fromkeys(point.method for point in points):
         own = [point for point in points if point.method == method]
-        known = [
-            (point, point.loss, y)
-            for point in own
-            if point.loss is not None and point.loss > 0 and (y := value(point)) is not None
-        ]
+        numbers = [(point, _finite(point.loss), _finite(value(point))) for point in own]
+        known = [(p, loss, y) for p, loss, y in numbers if loss and loss > 0 and y is not None]
         line = [each for each in known if each[0].protocol != "equal"]
         line.sort(key=lambda each: -math.inf if each[0].weight is None else -each[0].weight)
         star = [(loss, y) for point, loss, y in known if point.protocol == "equal"]
@@ -58,6 +55,11 @@ def _ways(points: Sequence[Point], value: Callable[[Point], float | None]) -> li
             losses, values = [loss for _, loss, _ in line], [y for _, _, y in line]
             ways.append(Way(plain(method), losses, values, names, star[0] if star else None))
     return ways
+
+
+def _finite(number: float | None) -> float | None:
+    """None for what a descent that diverged has come to, which has no place on an axis."""
+    return None if number is None or not math.isfinite(number) else number
 
 
 def _labels(ways: Sequence[Way]) -> list[str]:
@@ -78,7 +80,10 @@ def _name(weight: float | None) -> str:
 
 
 def _table(source: Source, found: TradeOff) -> Tabular:
-    failed = f" {len(found.failed)} entries failed." if found.failed else ""
+    failed = ""
+    if found.failed:
+        many = count(len(found.failed), "failure")
+        failed = f" {many} left out, so rows may be means over different images."
     return Tabular(
         f"{source.name}-table",
         source.experiment.title,

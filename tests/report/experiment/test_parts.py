@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -142,6 +143,14 @@ def test_curves_are_sorted_by_where_they_end(tmp_path: Path) -> None:
     assert [curve.place for curve in curves.curves] == [0, 0.5, 1]
     ends = [curve.y[-1] for curve in curves.curves]
     assert ends == sorted(ends)
+
+
+def test_curves_over_other_images_are_not_sorted_among_them(tmp_path: Path) -> None:
+    broken = {("cma", IMAGES[0]): ("failed", "it fell over")}
+    (curves,) = made_of(Made(experiment="figure14", images=IMAGES, broken=broken), tmp_path)
+    assert isinstance(curves, Curves)
+    assert [curve.label for curve in curves.curves] == ["adam", "basincma"]
+    assert [curve.place for curve in curves.curves] == [0, 1]
 
 
 def test_steps_are_read_from_options(tmp_path: Path) -> None:
@@ -302,6 +311,7 @@ POINTS = [
     traded("none", None, 1.0, 0.9),
     traded("weight", 1000, 0.8, 0.8),
     traded("weight", 0, None, 0.1),
+    traded("weight", 1, math.inf, 0.2),
     traded("equal", 1, 0.6, 0.7),
 ]
 
@@ -310,9 +320,10 @@ def test_the_trade_off_is_read_from_its_document(tmp_path: Path) -> None:
     with opened(Made(experiment="figure18"), tmp_path) as source:
         assert parts(source) == []
         document = source.store.folder / "tradeoff.json"
-        found = TradeOff("s", "judge", tuple(POINTS), ())
+        found = TradeOff("s", "judge", tuple(POINTS), ({"cell": "x"},))
         document.write_text(json.dumps(found.to_json()))
-        seen, moved, _ = parts(source)
+        seen, moved, table = parts(source)
+        assert "1 failure left out" in table.caption
         assert isinstance(seen, Ways)
         assert isinstance(moved, Ways)
         (way,) = seen.ways
