@@ -33,7 +33,7 @@ def test_a_python_that_will_not_do(tmp_path: Path, interpreter: str | None, said
         env={"PATH": str(programs)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 1
@@ -51,7 +51,7 @@ def test_a_python_named_by_hand_is_the_one_that_is_judged(tmp_path: Path):
         env={"PATH": "/usr/bin:/bin", "PYTHON": str(python)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 1

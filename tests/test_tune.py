@@ -441,7 +441,7 @@ def test_ctrl_c_keeps_what_is_finished_and_chooses_nothing(tmp_path: Path) -> No
         while time.monotonic() < limit and len([*latents.glob("*.safetensors")]) < 2:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert (process.returncode, out) == (130, "")

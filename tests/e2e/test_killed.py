@@ -59,7 +59,7 @@ def killed(suite: Path, chance: random.Random, whole: float) -> None:
     with suppress(ProcessLookupError):  # it may have ended
         (os.killpg if chance.random() < 0.5 else os.kill)(process.pid, signal.SIGKILL)
     process.wait()
-    until(lambda: not any(map(running, below)), 15)  # orphans notice within a second
+    until(lambda: not any(map(running, below)), 60)  # orphans notice within a second
 
 
 def board(folder: Path) -> list[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 DASK = [sys.executable, "-m", "dask"]
 
 
-def until(true: Callable[[], Any], seconds: float = 30) -> Any:
+def until(true: Callable[[], Any], seconds: float = 60) -> Any:
     """What `true` returns once it is true."""
     deadline = time.monotonic() + seconds
     while not (found := true()):
