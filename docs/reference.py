@@ -26,7 +26,7 @@ NO_CLAIMS = 3  # lines of a table that has none
 KEPT = ("grid.png", "curves.png", "leaderboard.csv", "suite.yaml", "environment.json")
 
 
-def main(folder: Path, commit: str, limit: int | None) -> None:
+def main(folder: Path, commit: str, limit: int | None, alone: bool) -> None:
     """Copy what readers need; latents and single images stay behind.
 
     Raises: SystemExit if a cell has not been run.
@@ -48,12 +48,17 @@ def main(folder: Path, commit: str, limit: int | None) -> None:
     environment = json.loads((folder / "environment.json").read_text())
     command = " ".join(["p2lbench run", board.suite.name, *_sets(environment["overrides"])])
     command += f" --limit {limit}" if limit else ""
+    load = (
+        "The machine did nothing else."
+        if alone
+        else "The machine did other work at the same time, so seconds compare with nothing."
+    )
     head = (
         f"# {board.suite.name}\n\n"
         f"Made by `{command}` at commit {commit}, on {environment['platform']} with torch "
         f"{environment['packages']['torch']}. {len(records)} cells, {passes:,.0f} passes, "
-        f"{seconds / 3600:.1f} hours of one core in the cells. The machine did other work at the "
-        "same time, so seconds compare with nothing.\n\n![What each method selected](grid.png)\n\n"
+        f"{seconds / 3600:.1f} hours of one core in the cells. {load}\n\n"
+        "![What each method selected](grid.png)\n\n"
     )
     text = head + _experiment(folder, board.suite.experiment, target) + render(board, "markdown")
     (target / "README.md").write_text(text, encoding="utf-8")
@@ -87,5 +92,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--commit", required=True, help="of the p2lbench that made it")
     parser.add_argument("--limit", type=int, help="as it was given to run")
+    parser.add_argument("--alone", action="store_true", help="it ran on an idle machine")
     given = parser.parse_args()
-    main(given.folder, given.commit, given.limit)
+    main(given.folder, given.commit, given.limit, given.alone)

@@ -1,5 +1,5 @@
-"""For all tests: one torch thread per process, as they run side by side, no calibrations, and a
-folder to be."""
+"""For all tests: one torch thread per process, as they run side by side, no calibrations, no
+limits on a property's time, and a folder to be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
+# How long an example takes is the machine's business.
+settings.register_profile("p2lbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("p2lbench")
 torch.set_num_threads(1)
 os.environ["P2LBENCH_ESTIMATE"] = "off"
 

@@ -130,7 +130,7 @@ for _format in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"):
     WHOLE[_format] = _out.getvalue()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from([*WHOLE]),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6),

@@ -68,7 +68,7 @@ tables = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4)).flat
 
 
 @given(tables=tables, higher=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_numbers_are_the_naive_ones(tables: tuple[Any, Any], higher: bool) -> None:
     values, objective = tables  # (images, repeats, candidates)
     found = cells(

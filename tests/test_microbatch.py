@@ -6,7 +6,7 @@ import gc
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from p2lbench import microbatch
@@ -17,7 +17,6 @@ def square(rows: torch.Tensor, _: slice) -> torch.Tensor:
     return rows.square().sum(1)
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 9), most=st.integers(1, 10))
 def test_parts_give_the_values_and_slopes_of_the_whole(n, most):
     x = torch.randn(n, 3, generator=torch.Generator().manual_seed(n)).requires_grad_(True)

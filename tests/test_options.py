@@ -84,7 +84,7 @@ plain = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plain)
 def test_what_fits_the_types_arrives(options: dict[str, Any]) -> None:
     spec, instance = made(Everything, options)

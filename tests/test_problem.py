@@ -55,7 +55,7 @@ def test_losses_and_gradients_are_those_of_the_function():
 
 
 @given(cap=st.integers(0, 60), calls=st.lists(st.booleans(), max_size=20), n=st.integers(1, 7))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_spending_never_exceeds_the_budget_and_a_refusal_is_final(cap, calls, n):
     p = problem(passes=cap)
     x, refused = p.sample(n), False
@@ -94,7 +94,7 @@ def test_starts_do_not_depend_on_how_many_there_are():
 
 
 @given(n=st.integers(1, 12), more=st.integers(1, 9))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_rows_of_a_sample_do_not_depend_on_how_many_are_drawn(n, more):
     assert torch.equal(problem().sample(n), problem().sample(n + more)[:n])
 

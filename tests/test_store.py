@@ -62,7 +62,7 @@ records = st.builds(
 
 
 @given(record=records)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_json_round_trip(record: Record) -> None:
     body, trace = record_json.body(record), record_json.trace(record)
     body.encode("ascii")
@@ -73,9 +73,7 @@ def test_json_round_trip(record: Record) -> None:
 
 
 @given(record=records)
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_store_round_trip(tmp_path: Path, record: Record) -> None:
     with create(tmp_path / "quick") as store:
         store.put(record)

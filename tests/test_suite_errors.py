@@ -195,7 +195,7 @@ KEYS = [*Written.model_fields, "images.0", "images.0.class", "images.0.mask", "i
         "transforms.0", "exclude.0", "include.0", "budget.passes"]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.sampled_from(KEYS), odder), min_size=1, max_size=3))
 def test_whatever_stands_in_a_suite_raises_nothing_but_user_errors(
     tmp_path: Path, changes: list[tuple[str, Any]]

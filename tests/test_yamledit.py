@@ -104,7 +104,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(VALUES)
 def test_flow_means_the_value(value: Any) -> None:
     assert parse(f"a: {flow(value)}\n", "").data == {"a": value}
@@ -113,7 +113,7 @@ def test_flow_means_the_value(value: Any) -> None:
 MAPPINGS = st.dictionaries(st.text("abcd", min_size=1, max_size=2), VALUES, min_size=1, max_size=4)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(MAPPINGS, MAPPINGS)
 def test_any_text_can_be_made_to_mean_anything(old: Any, new: Any) -> None:
     for text in (flow(old), edited("z: 1", old)):

@@ -17,7 +17,7 @@ from p2lbench import yamlfile
 from p2lbench.errors import UserError
 from p2lbench.yamlfile import MAX_DEPTH, Document, apply, parse, read
 
-few = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=12)
 scalars = (

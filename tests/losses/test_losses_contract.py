@@ -22,7 +22,6 @@ from p2lbench.losses.psnr import PSNR
 
 few = settings(
     max_examples=10,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # `case` is the same throughout
 )

@@ -13,7 +13,7 @@ from p2lbench.losses.pixel import L1, L2, MAE, MSE
 from p2lbench.losses.psnr import PSNR
 
 MASKS = ("binary", "weight03", "soft", "ones")
-few = settings(max_examples=25, deadline=None, derandomize=True)
+few = settings(max_examples=25, derandomize=True)
 
 
 def value(loss: Loss, images: Tensor, targets: Tensor, masks: Tensor) -> Tensor:

@@ -139,7 +139,7 @@ def test_values_that_are_not_positive_are_averaged_plainly(tmp_path: Path) -> No
         min_size=1, max_size=3,
     )
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_curves_never_rise(traces: list[list[tuple[int, float]]]) -> None:
     images = {}
     for k, points in enumerate(traces):

@@ -50,7 +50,7 @@ def test_repeats_count_within_their_image() -> None:
 
 
 @given(pair=pairs)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_swap_inverts_the_ratio(pair: Any) -> None:
     one, other = effect(*pair, "ratio"), effect(*reversed(pair), "ratio")
     assert one.value == pytest.approx(1 / other.value)
@@ -66,7 +66,7 @@ def test_a_swap_inverts_the_ratio(pair: Any) -> None:
 
 
 @given(pair=pairs, factor=st.floats(0.01, 100))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_factor_on_our_values_is_one_on_the_ratio(pair: Any, factor: float) -> None:
     ours, theirs = pair
     one, scaled = effect(ours, theirs, "ratio"), effect(factor * ours, theirs, "ratio")

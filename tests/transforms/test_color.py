@@ -116,7 +116,7 @@ def of(color: Color, amounts: list[float]) -> Tensor:
 
 
 @pytest.mark.parametrize("name", ALL)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(amounts=strengths)
 def test_the_inverse_brings_back_what_was_not_clipped(name: str, amounts: list[float]) -> None:
     color, images = ALL[name](), torch.rand(1, 3, 6, 7, generator=generator()) * 0.3 - 0.15
@@ -127,7 +127,7 @@ def test_the_inverse_brings_back_what_was_not_clipped(name: str, amounts: list[f
 
 
 @pytest.mark.parametrize("name", ALL)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(amounts=strengths)
 def test_a_batch_is_one_by_one(name: str, amounts: list[float]) -> None:
     color, images = ALL[name](), torch.rand(1, 3, 6, 7, generator=generator()) * 2 - 1

@@ -25,7 +25,7 @@ fractions = st.lists(st.floats(-1, 1), min_size=1, max_size=3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(amounts=fractions)
 def test_the_inverse_is_exact(kind: str, amounts: list[float]) -> None:
     transform, phi = KINDS[kind](), some(kind, amounts)
@@ -34,7 +34,7 @@ def test_the_inverse_is_exact(kind: str, amounts: list[float]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(amounts=fractions)
 def test_a_batch_is_one_by_one(kind: str, amounts: list[float]) -> None:
     transform, phi = KINDS[kind](), some(kind, amounts)

@@ -115,7 +115,7 @@ shifts = st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)
 phis = st.lists(st.tuples(*numbers, *shifts), min_size=1, max_size=4).map(torch.tensor)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(phis)
 def test_the_inverse_is_exact_as_a_map(phi: Tensor) -> None:
     """On a picture of its own coordinates bilinear sampling loses nothing, so only the map is
@@ -131,7 +131,7 @@ def test_the_inverse_is_exact_as_a_map(phi: Tensor) -> None:
         assert ((found - plane).abs() * seen).max() < 1e-4
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(phis)
 def test_a_batch_is_one_by_one(phi: Tensor) -> None:
     photo = torch.rand(1, 3, 12, 9, generator=torch.Generator().manual_seed(1))
@@ -141,7 +141,7 @@ def test_a_batch_is_one_by_one(phi: Tensor) -> None:
 
 
 # A kink of the triangles where a difference straddles it is no error, so the draws stay the same.
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 @given(phis)
 def test_gradients_are_those_of_differences(phi: Tensor) -> None:
     """In float64, of images and of phi; the filter's kinks are between pixels."""

@@ -64,7 +64,7 @@ def _bars(path: Path, part: Bars, store: Store, width: style.Width) -> None:
                 "D", color="black", markerfacecolor="none", markersize=5,
             )  # fmt: skip
             handles.append(mark)
-        letters = 22 if width == "column" else 48
+        letters = 28 if width == "column" else 48
         axes.set_yticks(range(len(bars)))
         axes.set_yticklabels([shorten(bar.label, letters) for bar in bars], parse_math=False)
         axes.set_ylim(len(bars) - 0.4, -0.6)
