@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, get_args
 
 from p2lbench.estimate.calls import Calls
+from p2lbench.estimate.tuning import Tuning
 from p2lbench.space import Role, Variable
 
 Size = tuple[bool, int]  # for a gradient or not, of so many points
@@ -23,6 +24,7 @@ class Calibration:
     `together`: how many points go through the networks at once. `start`: until a worker process
     takes its first cell; `load`: to read the models, once.
     `cell`: a cell that searches nothing: start, images, metrics. `calls`: those that were timed.
+    `tuning`: of the suite's trade-off, None if it has none or the generator cannot be fine-tuned.
     """
 
     device: str
@@ -32,6 +34,7 @@ class Calibration:
     load: float
     cell: float
     calls: dict[Size, float]
+    tuning: Tuning | None = None
 
     def seconds(self, calls: Calls) -> float:
         """Of all of these calls; those of more points go in parts.
@@ -52,6 +55,7 @@ class Calibration:
             **vars(self),
             "variables": [[v.name, list(v.shape), v.role] for v in self.variables],
             "calls": [[*size, seconds] for size, seconds in self.calls.items()],
+            "tuning": None if self.tuning is None else vars(self.tuning),
         }
 
     @classmethod
@@ -72,6 +76,7 @@ class Calibration:
             _seconds(plain["load"]),
             _seconds(plain["cell"]),
             {(bool(g), _whole(points)): _seconds(s) for g, points, s in plain["calls"]},
+            _tuning(plain["tuning"]),
         )
 
 
@@ -79,6 +84,10 @@ def _variable(name: Any, shape: Any, role: Any) -> Variable:
     if not isinstance(name, str) or role not in get_args(Role):
         raise ValueError(f"expected a variable's name and role, got {name!r} and {role!r}")
     return Variable(name, tuple(_whole(side) for side in shape), role=role)
+
+
+def _tuning(plain: Any) -> Tuning | None:
+    return None if plain is None else Tuning(_seconds(plain["step"]), _seconds(plain["entry"]))
 
 
 def _whole(value: Any) -> int:

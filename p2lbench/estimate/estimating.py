@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -16,6 +16,7 @@ from p2lbench.estimate.calls import Spending
 from p2lbench.estimate.child import packed
 from p2lbench.estimate.objectives import Objective, objectives, share
 from p2lbench.estimate.planned import Terms, planned
+from p2lbench.estimate.tuning import Tuning, TuningEstimate
 from p2lbench.executors import memory
 from p2lbench.options import build
 from p2lbench.plan import Plan
@@ -58,7 +59,8 @@ class MethodEstimate:
 @dataclass(frozen=True)
 class Estimate:
     """What a suite costs from nothing, with so many workers. `before`: the seconds that each takes
-    until it runs its first cell. `parallel`: how many cells run at once."""
+    until it runs its first cell. `parallel`: how many cells run at once. `tuning`: what follows the
+    cells, None if nothing does."""
 
     methods: tuple[MethodEstimate, ...]
     workers: int
@@ -66,6 +68,7 @@ class Estimate:
     before: float
     timeout: float
     why: str | None
+    tuning: TuningEstimate | None = None
 
     @property
     def passes(self) -> int | None:
@@ -77,12 +80,14 @@ class Estimate:
     @property
     def at_most(self) -> bool:
         """Whether it may take less, which is not known before."""
-        return any(method.at_most for method in self.methods if method.cells)
+        early = any(method.at_most for method in self.methods if method.cells)
+        return early or self.tuning is not None
 
     @property
     def seconds(self) -> float | None:
         """From the start of a run to its end; None if that is not known."""
-        if self.why is not None:
+        after = 0.0 if self.tuning is None else self.tuning.seconds
+        if self.why is not None or after is None:
             return None
         known = [
             (m.cells, inf if m.seconds is None else m.seconds) for m in self.methods if m.cells
@@ -91,7 +96,8 @@ class Estimate:
         if not cells:
             return 0.0
         whole = sum(many * seconds for many, seconds in cells)
-        return self.before + max(whole / self.parallel, *(seconds for _, seconds in cells))
+        longest = max(whole / self.parallel, *(seconds for _, seconds in cells))
+        return self.before + longest + after
 
     def to_json(self) -> dict[str, Any]:
         """The document of `validate --json`."""
@@ -100,6 +106,7 @@ class Estimate:
             "at_most": self.at_most,
             "workers": self.workers,
             "methods": [method.to_json() for method in self.methods],
+            "finetune": None if self.tuning is None else self.tuning.to_json(),
             "why": self.why,
         }
 
@@ -123,8 +130,28 @@ def estimate(
     gpu = any(each.device.startswith("cuda") for each in known)
     why = next((m.why for m in methods if m.why and m.cells and m.seconds is None), None)
     before = max((each.start for each in known), default=0.0) + _loads(plan, found)
+    after = _tuning(plan, found, methods)
+    if why is None and after is not None and after.seconds is None:
+        why = "fine-tuning and editing what the generator draws did not work"
     # Workers share one GPU.
-    return Estimate(methods, workers, 1 if gpu else workers, before, plan.suite.timeout, why)
+    return Estimate(methods, workers, 1 if gpu else workers, before, plan.suite.timeout, why, after)
+
+
+def _tuning(
+    plan: Plan, found: dict[str, Found], methods: Sequence[MethodEstimate]
+) -> TuningEstimate | None:
+    """Of the trade-off: what is measured of a method's objective, for each of its cells."""
+    wanted = plan.suite.finetune
+    if wanted is None:
+        return None
+    cells: list[tuple[int, Tuning | None]] = []
+    for method, each in zip(plan.methods, methods, strict=True):
+        known = found.get(share(plan, method), Nothing("no images", skipped=True))
+        if isinstance(known, Calibration):
+            cells.append((each.cells, known.tuning))
+        elif not known.skipped:
+            cells.append((each.cells, None))
+    return TuningEstimate.of(wanted, cells)
 
 
 def _loads(plan: Plan, found: dict[str, Found]) -> float:

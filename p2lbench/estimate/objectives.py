@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from typing import Any
 
@@ -46,9 +46,10 @@ def objectives(plan: Plan, registry: Registry) -> dict[str, Objective]:
             "candidates": suite.candidates,
             "threads": suite.threads,
             "mask": mask is not None,
+            "finetune": None if suite.finetune is None else asdict(suite.finetune),
             "machine": machine(),
         }
-        order = Order(task, groups[group], Terms.of(suite))
+        order = Order(task, groups[group], Terms.of(suite), suite.finetune)
         method = cell.method
         name = f"{method.generator.label} | {method.loss.label} | {method.transform.label}"
         found[group] = Objective(digest(decides), name, order)

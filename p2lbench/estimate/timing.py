@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from p2lbench.estimate import tuning
 from p2lbench.estimate.calibration import Calibration, Size
 from p2lbench.estimate.planned import Terms, planned
+from p2lbench.finetuning.wanted import Wanted
 from p2lbench.models import Models
 from p2lbench.plan import Task
 from p2lbench.spec import Method
@@ -32,11 +34,13 @@ class Passed(Unfit):
 
 @dataclass(frozen=True)
 class Order:
-    """What to measure: a cell that searches nothing, and the methods whose objective it has."""
+    """What to measure: a cell that searches nothing, the methods whose objective it has, and what
+    is done with their projections."""
 
     task: Task
     methods: Sequence[Method]
     terms: Terms
+    finetune: Wanted | None
 
 
 def calibrated(order: Order, models: Models, start: float) -> Calibration:
@@ -70,9 +74,11 @@ def calibrated(order: Order, models: Models, start: float) -> Calibration:
         }
         patience = min(MOST_SECONDS, SECONDS / max(1, len(sizes)))
         calls = {size: _timed(problem, size, patience) for size in sorted(sizes)}
+        wanted = order.finetune
+        tuned = None if wanted is None else tuning.timed(order.task, wanted, setting, models)
     cell = ended - between
     load = max(between - began - cell, 1e-6)
-    return Calibration(models.device, variables, together, start, load, cell, calls)
+    return Calibration(models.device, variables, together, start, load, cell, calls, tuned)
 
 
 def _run(task: Task, models: Models) -> None:

@@ -21,6 +21,10 @@ def lines(estimate: Estimate) -> Iterator[str]:
             yield f"{axis[:-1] if axis != 'losses' else 'loss':<11}{estimate.methods[0].row[k]}"
     passes = estimate.passes
     yield f"{'passes':<11}{'not known before' if passes is None else f'{passes:,} at most'}"
+    if (after := estimate.tuning) is not None:
+        then = "" if after.seconds is None else f", about {roughly(after.seconds)}"
+        entries = f"{after.entries:,} entries after the cells"
+        yield f"{'trade-off':<11}{entries}, at most {after.passes:,} passes{then}"
     if estimate.seconds is None:
         yield f"{'time':<11}no estimate: {plain(estimate.why or '')}"
         return

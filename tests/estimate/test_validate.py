@@ -136,6 +136,7 @@ WHOLE = {
     "load": 1.0,
     "cell": 0.1,
     "calls": [[True, 2, 0.5]],
+    "tuning": {"step": 0.1, "entry": 0.5},
 }
 
 
@@ -171,6 +172,8 @@ def test_a_cache_is_read_back():
         kept(variables=[["z", ["4"], "both"]]),
         kept(variables=[["z", [4], "king"]]),
         kept(together=0),
+        kept(tuning={"step": 0.1}),
+        kept(tuning={"step": "short", "entry": 1.0}),
         kept() + " " * cache.MOST_BYTES,
     ],
 )
