@@ -11,6 +11,7 @@ from p2lbench.editing.edited import Step
 from p2lbench.editing.output import prepared
 from p2lbench.editing.pictures import pixels_of, write
 from p2lbench.errors import UserError
+from p2lbench.finetuning.stored import WEIGHTS, find
 from p2lbench.projection import Projection
 from p2lbench.report import strip
 
@@ -37,7 +38,8 @@ def write_edit(
     """
     steps = [step for edit in edits for step in edit]
     prepared(folder, OWNED)
-    told = {**about(before), "finetuned": finetuned, "folder": str(folder), "steps": []}
+    tuned = {"finetuned": finetuned, "weights": _weights(before, finetuned)}
+    told = {**about(before), **tuned, "folder": str(folder), "steps": []}
     try:
         for k, step in enumerate(steps):
             told["steps"].append(_written(folder, k, step))
@@ -48,6 +50,11 @@ def write_edit(
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}") from error
     return told
+
+
+def _weights(projection: Projection, finetuned: str | None) -> str | None:
+    """The hash of the weights that made the images, if they are not the generator's own."""
+    return None if finetuned is None else find(projection.folder, finetuned).hashes[WEIGHTS]
 
 
 def about(projection: Projection) -> dict[str, Any]:

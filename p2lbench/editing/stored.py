@@ -9,7 +9,8 @@ from pathlib import Path
 from p2lbench.editing.files import EDITS, POINTS, TOLD
 from p2lbench.editing.output import checked_name
 from p2lbench.errors import StoreError, UserError
-from p2lbench.finetuning.stored import folder_name, names
+from p2lbench.finetuning.stored import WEIGHTS, folder_name, names
+from p2lbench.finetuning.stored import find as tuned
 from p2lbench.projection import Projection, load, of_cell
 from p2lbench.registry import Registry
 from p2lbench.store import Store
@@ -18,12 +19,14 @@ from p2lbench.storedpoints import points_of, refuse_large, tensors_of
 
 @dataclass(frozen=True)
 class Stored:
-    """`names`: the edit and the strength of every step, as text."""
+    """`names`: the edit and the strength of every step, as text. `weights`: the hash of those that
+    were fine-tuned, None without."""
 
     folder: Path
     cell: str
     candidate: int
     finetuned: str | None
+    weights: str | None
     names: tuple[str, ...]
 
 
@@ -43,9 +46,10 @@ def find(results: Path, name: str) -> Stored:
         told = json.loads((folder / TOLD).read_bytes())
         names = tuple(f"{step['edit']} {step['strength']:+.3g}" for step in told["steps"])
         candidate, finetuned = told["candidate"], told["finetuned"]
+        weights = None if finetuned is None else str(told["weights"])
         if not isinstance(candidate, int) or not isinstance(finetuned, str | None) or not names:
             raise ValueError("no candidate, or no steps")
-        return Stored(folder, str(told["cell"]), candidate, finetuned, names)
+        return Stored(folder, str(told["cell"]), candidate, finetuned, weights, names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"{folder / TOLD}: not what p2lbench edit writes ({error!r:.200})"
         raise StoreError(message) from error
@@ -68,6 +72,9 @@ def before(stored: Stored, results: Path, registry: Registry, device: str) -> Pr
     found = load(results, registry, finetuned=name, device=device)
     if (found.row.cell, found.candidate) != (stored.cell, stored.candidate):
         message = f"'{stored.finetuned}' is of another projection than what was edited: edit again"
+        raise StoreError(f"{stored.folder}: {message}")
+    if tuned(results, name).hashes.get(WEIGHTS) != stored.weights:
+        message = f"'{stored.finetuned}' was fine-tuned anew since it was edited: edit again"
         raise StoreError(f"{stored.folder}: {message}")
     return found
 

@@ -176,6 +176,15 @@ def test_with_fine_tuned_weights(folder: Path, plugin: list[Any]) -> None:
     other = own.with_name(own.name.replace("-loose", "-very-loose"))
     shutil.copytree(own, other)
     assert ok("blend", folder, "--edit", "tuned", *plugin)["finetuned"] == "loose"
+    # The same name, but fine-tuned for longer.
+    shutil.rmtree(other)
+    aside = own.rename(own.parents[1] / "aside")
+    ok("finetune", folder, "--steps", 3, "--lr", 0.1, "--weight", 0, "--name", "loose", *plugin)
+    done = called("blend", folder, "--edit", "tuned", *plugin)
+    assert (done.code, "was fine-tuned anew since it was edited" in done.err) == (2, True)
+    shutil.rmtree(own)
+    aside.rename(own)
+    assert ok("blend", folder, "--edit", "tuned", *plugin)["finetuned"] == "loose"
     # Of a candidate that was not edited, though it has the name.
     cell, candidate, _ = own.name.split("-")
     moved = own.rename(own.with_name(f"{cell}-{1 - int(candidate)}-loose"))
