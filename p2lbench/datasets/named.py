@@ -10,6 +10,7 @@ from p2lbench.errors import Place, UserError
 from p2lbench.yamlfile import display
 
 SOURCES = ("imagenet-pascal", "coco")
+SUPER_CLASSES = 16  # of imagenet-pascal
 
 
 def manifest_of(name: str, place: Place | None) -> Path:
@@ -36,5 +37,14 @@ def manifest_of(name: str, place: Place | None) -> Path:
 def command(name: str) -> str:
     """What to type to get images of a name."""
     source = next((source for source in SOURCES if name.startswith(source)), "folder")
-    named = "" if name == source else f" --name {name}"
+    named = "" if name == source else f"{_drawn(name, source)} --name {name}"
     return f"p2lbench prepare {source} --root DIR{named}"
+
+
+def _drawn(name: str, source: str) -> str:
+    """A number at the end of a name, as in imagenet-pascal-16, is how many images it has."""
+    number = name.removeprefix(f"{source}-")
+    if source != "imagenet-pascal" or not (number.isascii() and number.isdecimal()):
+        return ""
+    each, rest = divmod(int(number), SUPER_CLASSES)
+    return f" --per-class {each}" if each and not rest else ""

@@ -83,3 +83,13 @@ def test_paper_editions_are_valid_and_say_what_they_need(name: str) -> None:
 def labels(suite: Suite) -> set[str]:
     """The optimizers' rows, by which reports tell what a row is."""
     return {row.label for row in (*suite.optimizers, *(m.optimizer for m in suite.include))}
+
+
+@pytest.mark.parametrize("name", EDITIONS)
+def test_what_to_prepare_is_said_alike(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "nothing"))
+    said = re.search("p2lbench prepare (.*)", called("validate", name, "--no-estimate").err)
+    assert said is not None
+    assert said[1] in commands()
