@@ -233,6 +233,7 @@ def test_pictures_are_chosen_by_image_method_repeat_and_candidate(tab: Tab) -> N
     tab.page.keyboard.press("Enter")
     seen.add(made.get_attribute("src"))
     assert len(seen) == 5
+    assert "candidate 0" in tab.page.locator("#values-title").inner_text()  # as --candidate has it
     assert tab.page.locator("#candidates button[aria-pressed=true]").count() == 1
     assert tab.page.evaluate("document.activeElement.closest('#candidates') !== null")
     assert tab.page.locator("#made").evaluate("e => e.complete && e.naturalWidth") == 8

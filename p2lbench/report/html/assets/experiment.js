@@ -118,7 +118,7 @@
       const shown = report.data.gallery.images[image.at];
       const lines = image.shots.map((shots) => {
         const cell = shown.cells.find((one) => one.row === shots.row && one.repeat === 0);
-        const made = shots.candidates.map((k, j) => picture(cell?.pictures[k], `${shots.label}, candidate ${j + 1}`, shots.values[j]));
+        const made = shots.candidates.map((k, j) => picture(cell?.pictures[k], `${shots.label}, candidate ${k}`, shots.values[j]));
         return element("div", { class: "shots" }, element("h4", {}, shots.label), element("div", { class: "row" }, ...made));
       });
       const size = shown.cells[0]?.size;

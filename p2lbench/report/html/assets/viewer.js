@@ -31,7 +31,7 @@
     fill(at("pick-image"), images.map((image, k) => [k, titled(image)]), state.image);
     fill(at("pick-method"), rows().map((row) => [row, methods[row]]), state.row);
     const repeats = cellsOf(state.row).map((cell) => cell.repeat).sort((a, b) => a - b);
-    fill(at("pick-repeat"), repeats.map((repeat) => [repeat, repeat + 1]), state.repeat);
+    fill(at("pick-repeat"), repeats.map((repeat) => [repeat, repeat]), state.repeat);
     at("repeat-picker").hidden = repeats.length < 2;
   };
 
@@ -60,7 +60,7 @@
 
   const named = (cell) => {
     const chosen = state.candidate === cell.selected ? ", selected" : "";
-    return `candidate ${state.candidate + 1} of ${cell.pictures.length}${chosen}`;
+    return `candidate ${state.candidate}${chosen}`;
   };
 
   const drawValues = () => {
@@ -104,7 +104,7 @@
     const cell = current();
     at("candidates-strip").hidden = cell.pictures.length < 2;
     replace(at("candidates"), cell.pictures.map((picture, k) => {
-      const lines = [["name", `${k + 1}${k === cell.selected ? ", selected" : ""}`]];
+      const lines = [["name", `${k}${k === cell.selected ? ", selected" : ""}`]];
       if (cell.values[k]) lines.push(["value", cell.values[k][0]]);
       return thumb(picture, cell, lines, k === state.candidate, () => {
         state.candidate = k;
