@@ -34,6 +34,12 @@ class ClassVectors:
     numbers: tuple[int, ...]
     names: tuple[str, ...]
 
+    @property
+    def all_own(self) -> bool:
+        """Whether no candidate has another vector than the classes'."""
+        own = {vector.tobytes() for vector in self.own}
+        return all(vector.tobytes() in own for vector in self.found)
+
 
 def collect(store: Store, registry: Registry) -> ClassVectors | str:
     """Of the folder's first generator that has classes; why there are none, if there are none.

@@ -54,6 +54,16 @@ def test_classes_stay_together(count: int) -> None:
         assert (apart.argmin(1) == of.of).all()
 
 
+def test_equal_vectors_have_one_place() -> None:
+    pytest.importorskip("sklearn")
+    of = vectors(20)
+    of.found[:10] = of.own[0]
+    found, own = classvectors.embedded(of)
+    assert (found[:10] == own[0]).all()
+    assert not of.all_own
+    assert ClassVectors(of.own, np.arange(3), of.own, of.numbers, of.names).all_own
+
+
 def test_of_a_folder(ran: tuple[Path, Registry], tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     folder, registry = ran

@@ -33,6 +33,8 @@ def draw(path: Path, store: Store, registry: Registry, width: style.Width) -> st
         return vectors
     if len(vectors.found) + len(vectors.own) < FEWEST:
         return "fewer than four class vectors"
+    if vectors.all_own:
+        return "every candidate has its class's own vector: nothing moved it"
     try:
         found, own = embedded(vectors)
     except ImportError:
@@ -67,10 +69,14 @@ def embedded(vectors: ClassVectors) -> tuple[Places, Places]:
     """
     from sklearn.manifold import TSNE
 
-    every = np.concatenate([vectors.found, vectors.own])
+    # One place for equal vectors: t-SNE would spread them, as if they differed.
+    every, where = np.unique(
+        np.concatenate([vectors.found, vectors.own]), axis=0, return_inverse=True
+    )
     # It must be below the number of points, and speaks of neighbours: a third of them at most.
     perplexity = min(PERPLEXITY, max(1.0, (len(every) - 1) / 3))
-    places: Places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(every)
+    made: Places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(every)
+    places = made[where.ravel()]
     return places[: len(vectors.found)], places[len(vectors.found) :]
 
 

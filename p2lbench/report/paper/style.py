@@ -23,7 +23,7 @@ MAX_METHODS = 28
 # Okabe and Ito, "Color Universal Design" (2008), the yellow left out: too faint on white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
-_MARKERS = "osD^vPX"
+_MARKERS = "osD^vPX<>"
 _SETTINGS: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -50,7 +50,7 @@ _SETTINGS: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """A method's colour, dashes and marker: no two of the first MAX_METHODS share the last two."""
+    """A method's colour, dashes and marker: no two of the first MAX_METHODS share two of them."""
 
     colour: str
     dash: Any
@@ -60,7 +60,7 @@ class Look:
 def look(k: int) -> Look:
     """Of the k-th method of a table."""
     k %= MAX_METHODS
-    return Look(_COLOURS[k % 7], _DASHES[k % 4], _MARKERS[k % 7])
+    return Look(_COLOURS[k % 7], _DASHES[k % 4], _MARKERS[k % 9])
 
 
 @contextmanager
