@@ -81,6 +81,8 @@ def _tabular(folder: Path, to: To, per: Lines, path: Path) -> int:
         raise UserError(f"-o: expected a file that ends in .{to.value}, got {path}")
     if path.parent != folder and not path.parent.is_dir():
         raise UserError(f"-o: there is no folder {path.parent}; make it first")
+    if not tabular.replaceable(path, to.value):
+        raise UserError(f"{path}: exists and is no export of p2lbench. Give another file with -o")
     kind: Per = per.value
     with Store.open_read(folder) as store, waiting(f"writing {path.name}"):
         if not store.header():

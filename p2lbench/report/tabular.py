@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from p2lbench.exports import Line, Type
 from p2lbench.folder import explained
+from p2lbench.leaderboard import AXES
 from p2lbench.report.text import csv_cell
 
 if TYPE_CHECKING:
     import polars as pl
 
 Columns = Mapping[str, Type]
+_FIRST = (*AXES, "image")  # columns of every export
+_HEAD = 1000  # bytes
 
 
 def write(path: Path, form: str, columns: Columns, pages: Iterable[Sequence[Line]]) -> int:
@@ -33,6 +36,23 @@ def write(path: Path, form: str, columns: Columns, pages: Iterable[Sequence[Line
         lines = makers[form](made, columns, pages)
         os.replace(made, path)
     return lines
+
+
+def replaceable(path: Path, form: str) -> bool:
+    """Whether `write` may take a path: nothing is there, or what it made before."""
+    import polars as pl
+
+    if not path.exists():
+        return True
+    if not path.is_file():
+        return False
+    if form == "csv":
+        with path.open("rb") as file:
+            return file.readline(_HEAD).startswith(",".join(_FIRST).encode())
+    try:
+        return tuple(pl.read_parquet_schema(path))[: len(_FIRST)] == _FIRST
+    except pl.exceptions.PolarsError:
+        return False
 
 
 def _csv(path: Path, columns: Columns, pages: Iterable[Sequence[Line]]) -> int:

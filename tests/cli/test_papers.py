@@ -53,7 +53,18 @@ def test_export(folder: Path, tmp_path: Path, per: str, lines: int) -> None:
     frame = pl.read_parquet(path)
     assert len(frame.filter(pl.col("frame") != "diagnostics") if per == "value" else frame) == lines
     assert called("export", folder, "--to", "csv", "--per", per).code == 0
+    assert called("export", folder, "--to", "csv", "--per", per).code == 0
     assert (folder / f"{per}s.csv").is_file()
+    assert called("export", folder, "--to", "parquet", "-o", path).code == 0
+
+
+@pytest.mark.parametrize("to", ["csv", "parquet"])
+def test_export_overwrites_exports_alone(folder: Path, tmp_path: Path, to: str) -> None:
+    mine = tmp_path / f"mine.{to}"
+    mine.write_text("my,own,numbers\n")
+    done = called("export", folder, "--to", to, "-o", mine)
+    assert (done.code, mine.read_text()) == (2, "my,own,numbers\n")
+    assert "is no export of p2lbench. Give another file with -o" in done.err
 
 
 @pytest.mark.parametrize(
