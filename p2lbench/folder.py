@@ -316,8 +316,8 @@ def _read_only(folder: Path, why: str) -> StoreError:
 
 def _not_ours(folder: Path, why: str) -> StoreError:
     return StoreError(
-        f"{folder}: not a results folder ({why}). Nothing was changed. Give an empty or a new "
-        "folder with --results"
+        f"{folder}: not a results folder ({why}). Nothing was changed. Give a suite's results "
+        "folder; to write to, an empty or a new one"
     )
 
 

@@ -90,6 +90,8 @@ def prepare(wanted: Wanted) -> Job:
         UserError: something is wrong with the image, its class or its mask, with a name, or with
             the folder.
     """
+    if wanted.image.is_dir():
+        raise UserError(f"{display(wanted.image)}: expected one image, got a folder")
     read_image(wanted.image)
     folder = _folder(wanted)
     mask, remark = _mask(wanted)

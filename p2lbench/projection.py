@@ -146,7 +146,15 @@ def load(
             if cell.cell == told.cell:
                 found = of_cell(store, registry, cell, told.candidate, device)
                 return replace(found, point=applied(told, found.setting))
-        raise StoreError(f"{told.folder}: its cell is not planned in this folder any more")
+        raise not_planned(told.folder)
+
+
+def not_planned(folder: Path) -> StoreError:
+    """What was made of a projection that is no part of the results now."""
+    return StoreError(
+        f"{folder}: its cell is not planned in this folder any more. The run or project command "
+        "that it came from plans it again; what that found is still stored"
+    )
 
 
 def of_cell(

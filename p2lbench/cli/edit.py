@@ -12,6 +12,7 @@ from p2lbench.cli.chosen import CANDIDATE, FINETUNED, IMAGE, REPEAT, ROW, refuse
 from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, logs_only, out, show, table
 from p2lbench.cli.executors import DEVICE, chosen_device
 from p2lbench.cli.learning import learning
+from p2lbench.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from p2lbench.directions.named import Directions, Say
@@ -66,17 +67,18 @@ def edit(
     refuse_doubled("--finetuned", finetuned, row, image, repeat, candidate)
     asked = Asked(class_ or (), direction or (), strength or (), all_classes)
     with logs_only():
-        registry, where = load_plugins(plugin or []).registry, chosen_device(device)
-        projection = load(
-            folder,
-            registry,
-            row=row,
-            image=image,
-            repeat=repeat,
-            candidate=candidate,
-            finetuned=finetuned,
-            device=where,
-        )
+        with waiting("loading the projection"):
+            registry, where = load_plugins(plugin or []).registry, chosen_device(device)
+            projection = load(
+                folder,
+                registry,
+                row=row,
+                image=image,
+                repeat=repeat,
+                candidate=candidate,
+                finetuned=finetuned,
+                device=where,
+            )
         told = _edited(folder, projection, registry, asked, finetuned, name)
     if as_json:
         emit(told)
@@ -126,10 +128,10 @@ def _name(
 
 
 def _show(told: dict[str, Any]) -> None:
-    columns = ["edit", "strength", "unit", "at a bound"]
+    columns = ["step", "edit", "strength", "unit", "at a bound"]
     lines = [
-        [step["edit"], f"{step['strength']:+.3g}", step["unit"], f"{step['clamped']:.0%}"]
-        for step in told["steps"]
+        [str(k), step["edit"], f"{step['strength']:+.3g}", step["unit"], f"{step['clamped']:.0%}"]
+        for k, step in enumerate(told["steps"])
     ]
     show(table(columns, lines))
     if any(step["clamped"] for step in told["steps"]):

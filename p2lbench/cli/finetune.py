@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,11 @@ from rich.text import Text
 from p2lbench.cli.chosen import CANDIDATE, IMAGE, REPEAT, ROW
 from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, log, logs_only, out, relative
 from p2lbench.cli.executors import DEVICE, chosen_device
+from p2lbench.cli.waiting import waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from p2lbench.finetuning.descent import FineTuned
     from p2lbench.finetuning.options import Options
     from p2lbench.projection import Projection
@@ -52,16 +56,17 @@ def finetune(
 
     options = Options(weight, lr, stop, stop_on, steps)
     with logs_only():
-        registry = load_plugins(plugin or []).registry
-        projection = load(
-            folder,
-            registry,
-            row=row,
-            image=image,
-            repeat=repeat,
-            candidate=candidate,
-            device=chosen_device(device),
-        )
+        with waiting("loading the projection"):
+            registry = load_plugins(plugin or []).registry
+            projection = load(
+                folder,
+                registry,
+                row=row,
+                image=image,
+                repeat=repeat,
+                candidate=candidate,
+                device=chosen_device(device),
+            )
         where = place(projection.folder, projection.row.cell, projection.candidate, name)
         with _Bar(options) as bar:
             tuned = descend(projection, options, bar.step)
@@ -76,19 +81,25 @@ _LOOK = 30  # steps, after which it is seen whether the weights move
 
 
 class _Bar:
-    """The loss on the way, on stderr."""
+    """The loss on the way, on stderr: a bar in a terminal, lines elsewhere."""
 
     def __init__(self, options: Options) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=log(), transient=True)
+        live = log().is_terminal
+        self._progress = Progress(*columns, console=log(), transient=True, disable=not live)
+        self._lines: AbstractContextManager[Callable[[str], None]] = (
+            nullcontext(lambda _: None) if live else waiting("fine-tuning")
+        )
         self._weight, self._first = options.weight, 0.0
         self._task = self._progress.add_task("fine-tuning", total=max(options.steps, 1))
 
     def __enter__(self) -> _Bar:
         self._progress.start()
+        self._say = self._lines.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._lines.__exit__(None, None, None)
         self._progress.stop()
 
     def step(self, done: int, loss: float, distance: float) -> None:
@@ -99,6 +110,7 @@ class _Bar:
             self._progress.console.print(Text(text), soft_wrap=True)
         text = f"step {done}: loss {loss:.4f}, weights moved {distance:.3g}"
         self._progress.update(self._task, completed=done, description=text)
+        self._say(text)
 
 
 def _show(tuned: FineTuned, where: Path, projection: Projection) -> None:
@@ -125,4 +137,5 @@ def _show(tuned: FineTuned, where: Path, projection: Projection) -> None:
 
 def held_back(tuned: FineTuned) -> bool:
     """Whether it missed its end with weights that lie nearer than where a few steps lead."""
-    return not tuned.reached and tuned.distances[-1] <= max(tuned.distances[1:2], default=0.0)
+    few = len(tuned.distances) <= 2
+    return not (few or tuned.reached) and tuned.distances[-1] <= tuned.distances[1]

@@ -41,8 +41,8 @@ def project(
         typer.Option(
             "--method",
             metavar="ROW",
-            help="A row of the suite: an optimizer's name, names by axis "
-            "(transform=none,optimizer=adam), or all; may be repeated. Default: the first row.",
+            help="A row of the suite by its names, such as 'adam | none', or all; may be "
+            "repeated. Default: the first row.",
         ),
     ] = None,
     class_name: Annotated[
@@ -67,7 +67,7 @@ def project(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Default: project-<image>, in results."),
+        typer.Option("-o", "--output", metavar="DIR", help="Default: project-IMAGE, in results."),
     ] = None,
     video: Annotated[
         bool, typer.Option("--video", help="Write projection.gif, how it developed.")

@@ -82,7 +82,8 @@ class Choosing:
                 taken += 1
             if taken < self.wanted:
                 reasons = [skipped.reason for skipped in self.skipped[passed_over:]]
-                raise _too_few(group, taken, self.wanted, len(photos), *reasons[-1:])
+                last = next(reversed(reasons), None)
+                raise _too_few(group, taken, self.wanted, len(photos), last)
 
     def _usable(self, photo: Photo, split: str) -> Chosen | None:
         total = self.wanted * len(self.pool.groups)
@@ -107,8 +108,13 @@ class Choosing:
         return Chosen(photo, split, content, box)
 
 
-def _too_few(group: str, taken: int, wanted: int, there: int, reason: str = "") -> UserError:
+def _too_few(
+    group: str, taken: int, wanted: int, there: int, reason: str | None = None
+) -> UserError:
+    """`reason`: why the last one could not be used, where some were looked at already."""
     of_what = f"'{group}': " if group else ""
     message = f"{of_what}{taken} of {wanted} images can be had from {there} files"
-    last = f"; the last that cannot be used: {reason}" if reason else ""
-    return UserError(f"{message}{last}. Ask for fewer images, or add photos")
+    if reason is None:
+        return UserError(f"{message}. Ask for fewer images, or add photos")
+    last = f"; the last that cannot be used: {reason}"
+    return UserError(f"{message}{last}. Ask for fewer images with --fresh, or add photos")

@@ -11,7 +11,7 @@ from p2lbench.editing.output import checked_name
 from p2lbench.errors import StoreError, UserError
 from p2lbench.finetuning.stored import WEIGHTS, folder_name, names
 from p2lbench.finetuning.stored import find as tuned
-from p2lbench.projection import Projection, load, of_cell
+from p2lbench.projection import Projection, load, not_planned, of_cell
 from p2lbench.registry import Registry
 from p2lbench.store import Store
 from p2lbench.storedpoints import points_of, refuse_large, tensors_of
@@ -64,7 +64,7 @@ def before(stored: Stored, results: Path, registry: Registry, device: str) -> Pr
     with Store.open_read(results) as store:
         row = next((row for row in store.plan() if row.cell == stored.cell), None)
         if row is None:
-            raise StoreError(f"{stored.folder}: its cell is not planned in this folder any more")
+            raise not_planned(stored.folder)
         if stored.finetuned is None:
             return of_cell(store, registry, row, stored.candidate, device)
     own = folder_name(stored.cell, stored.candidate, stored.finetuned)

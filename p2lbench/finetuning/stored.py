@@ -78,8 +78,9 @@ def find(folder: Path, name: str) -> Told:
     have = "".join(f"\n  {each}" for each in found or known)
     if not known:
         raise UserError(f"{folder}: nothing was fine-tuned here; p2lbench finetune does it")
-    many = "several of that name" if found else f"there is no '{name}'.{did_you_mean(name, known)}"
-    raise UserError(f"{folder / FOLDER}: {many} There are:{have}")
+    several = f"several are called '{name}': give the whole name."
+    none = f"there is no '{name}'.{did_you_mean(name, known)}"
+    raise UserError(f"{folder / FOLDER}: {several if found else none} There are:{have}")
 
 
 def _given(name: str) -> str | None:

@@ -70,6 +70,9 @@ def test_the_command(folder: Path) -> None:
     assert "did not reach 0.1" in table.out
     assert "lambda 1000 is more than the loss's slope" in table.out
     assert names(folder) == sorted([where.name, f"{where.name}-held"])
+    still = finetuned(folder, "--row", PLAIN, "--steps", 1, "--name", "short")
+    assert (still.code, "slope" in still.out) == (0, False)
+    assert not still.err.startswith("\n")
 
 
 def test_the_same_call_writes_the_same_bytes(folder: Path) -> None:
@@ -135,7 +138,9 @@ def test_names_that_are_not_there(folder: Path) -> None:
         loaded(folder, finetuned="mine")
     for row in (PLAIN, MOVED):
         assert finetuned(folder, "--row", row, "--steps", 0, "--name", "mine").code == 0
-    with pytest.raises(UserError, match="several of that name"):
+    with pytest.raises(
+        UserError, match="several are called 'mine': give the whole name. There are:"
+    ):
         loaded(folder, finetuned="mine")
     with pytest.raises(UserError, match="there is no 'yours'"):
         loaded(folder, finetuned="yours")
