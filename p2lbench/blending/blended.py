@@ -90,6 +90,7 @@ def write_blend(
         "blended": BLENDED,
         "share": float(found.region.mean()),
         "changed_outside": _outside(found),
+        "cut_off": _cut_off(found),
     }
     try:
         write(folder / BLENDED, found.pixels)
@@ -100,6 +101,12 @@ def write_blend(
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}") from error
     return told
+
+
+def _cut_off(found: Blended) -> float:
+    """The share of the region that blending made black or white, and that was neither before."""
+    was, now = ((each == 0) | (each == 255) for each in (found.placed.pixels, found.pixels))
+    return float((now & ~was).any(axis=-1)[found.region].mean())
 
 
 def _outside(found: Blended) -> float:

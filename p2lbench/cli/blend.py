@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from p2lbench.registry import Registry
 
 
+_MUCH = 0.05  # of the region, which is worth a word
+
+
 class Mode(StrEnum):
     """Whose gradients count inside of the mask."""
 
@@ -94,6 +97,12 @@ def blend(
     if as_json:
         emit(told)
         return
+    if told["cut_off"] > _MUCH:
+        note = (
+            f"{told['cut_off']:.0%} of it is cut off at black or white: at the rim the image and "
+            "the photo differ too much. A mask around the object, or a better projection, helps"
+        )
+        out().print(Text(note, "yellow"), soft_wrap=True)
     for file in ("blended.png", "strip.png"):
         out().print(Text(str(Path(told["folder"]) / file)), soft_wrap=True)
 
