@@ -53,4 +53,6 @@ def figures(
         for one in draw_all(store, board, where, form.value, width.value, registry):
             lines.append([one.name, str(one.path or "not drawn"), one.reason])
             say(f"drawing figures: {len(lines)} done")
-    show(table(["figure", "file", ""], lines))
+    made = table(["figure", "file", ""], lines)
+    made.columns[1].no_wrap = True  # to be copied
+    show(made)

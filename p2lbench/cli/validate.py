@@ -58,7 +58,7 @@ def validate(
         console.print(Text(f"  {left_out(checked)}"), soft_wrap=True)
     if estimated is None:
         for method in document["rows"]:
-            console.print(Text(f"  · {' | '.join(method)}"))
+            console.print(Text(f"  · {' | '.join(method)}"), soft_wrap=True)
     else:
         _show(estimated)
     for line in [] if stored is None else _of_reference(stored):

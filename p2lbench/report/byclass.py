@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -62,17 +63,40 @@ def _number(board: Leaderboard, row: Row, kind: Statistic, name: str) -> str:
 
 
 def _table(board: Leaderboard, classes: list[str], caption: str, width: int) -> str:
-    table = Table(box=None, pad_edge=False, title=Text(plain(caption)), title_justify="left")
-    for head in ("method", ""):
-        table.add_column(head, overflow="fold")
-    for head in _heads(board, classes):
-        table.add_column(Text(head), justify="right")
-    for line in _lines(board, classes):
-        table.add_row(*(Text(plain(cell)) for cell in line))
+    """Where classes are more than have room, the others follow below."""
+    heads = ["method", "", *_heads(board, classes)]
+    columns = zip(*_lines(board, classes), strict=True)
+    cells = [[head, *map(plain, own)] for head, own in zip(heads, columns, strict=True)]
+    wide = [max(cell_len(line) for cell in column for line in cell.split("\n")) for column in cells]
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+        console.print(Text(plain(caption)))
+        for part in _parts(wide, width):
+            table = Table(box=None, pad_edge=False)
+            for k in part:
+                alone = "left" if k < _NAMES else "right"
+                table.add_column(Text(cells[k][0]), justify=alone, overflow="fold")
+            for line in zip(*(cells[k][1:] for k in part), strict=True):
+                table.add_row(*map(Text, line))
+            console.print(table)
+            console.print()
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines()) + "\n"
+
+
+_NAMES = 2  # columns that say which line it is
+
+
+def _parts(wide: Sequence[int], width: int) -> Iterator[list[int]]:
+    """The columns of each table: the names, and as many classes as there is room for."""
+    names, gap = list(range(_NAMES)), 2
+    room = width - sum(wide[k] + gap for k in names) + gap
+    part: list[int] = []
+    for k in range(_NAMES, len(wide)):
+        if part and sum(wide[j] + gap for j in (*part, k)) > room:
+            yield names + part
+            part = []
+        part.append(k)
+    yield names + part
 
 
 def _markdown(board: Leaderboard, classes: list[str], caption: str, width: int) -> str:

@@ -38,6 +38,15 @@ def test_in_a_terminal() -> None:
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+def test_many_classes_are_not_cut_off() -> None:
+    names = ("ankle boot", "pullover", "t-shirt/top", "trouser")
+    classes = {f"i{k}": name for k, name in enumerate(names)}
+    text = by_class(board({"cma+adam": [1.0, 2.0, 3.0, 4.0]}, classes=classes), "table", 42)
+    assert all(name in text for name in names)
+    assert text.count("cma+adam") == text.count("selected") == 2
+    assert all(len(line) <= 42 for line in text.splitlines())
+
+
 def test_nothing_to_show_and_other_forms() -> None:
     assert "no class of images" in by_class(board({"adam": [1.0]}), "table")
     with pytest.raises(ValueError, match="not 'csv'"):
