@@ -23,6 +23,7 @@ from p2lbench.cli.executors import (
     chosen_executor,
 )
 from p2lbench.cli.run import SET, draw, followed
+from p2lbench.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -127,9 +128,10 @@ def _projected(
 
     if film is not None:
         video.check(film)
-    job = prepare(wanted)
-    planned = plan(job.suite, job.plugins, chosen_device(device, where.scheduler))
-    chosen = chosen_executor(where, planned, job.plugins.registry)
+    with waiting("looking at the image"):
+        job = prepare(wanted)
+        planned = plan(job.suite, job.plugins, chosen_device(device, where.scheduler))
+        chosen = chosen_executor(where, planned, job.plugins.registry)
     for remark in job.remarks:
         log().print(Text(remark), soft_wrap=True)
     outcome = followed(
@@ -152,9 +154,9 @@ def _show(projected: Projected, plugin_files: Sequence[Path]) -> None:
     for found in methods:
         if found.record is not None and found.record.reason:
             console.print(Text(f"{found.name}: {found.record.reason}", "yellow"), soft_wrap=True)
-    kinds = {found.seen.class_name for found in methods if found.seen is not None}
-    if known := sorted(kind for kind in kinds if kind):
-        console.print(Text(f"class: {', '.join(known)}"))
+    seen = [(found.seen.class_name, found.row[3]) for found in methods if found.seen is not None]
+    if known := sorted({f"{kind} ({init})" for kind, init in seen if kind}):
+        console.print(Text(f"class: {', '.join(known)}"), soft_wrap=True)
     console.print()
     _print_lines("written", [relative(path) for path in projected.files])
     if projected.files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,7 +36,19 @@ def convergence(source: Source) -> Figure | None:
         f"Solid: mean of the {number} candidates; faint: best of {number}. Averaged over repeats, "
         "then over the images that a row's numbers are over"
     )
+    if any(one.kind == "steps" and _rises(one) for view in views for one in view.series):
+        caption += f". {_RISES}"
     return Figure("convergence", "Convergence", f"{caption}.", views)
+
+
+_RISES = (
+    "A row with a transform searches in two frames, whose objectives do not compare: its curve "
+    "rises where it goes from one to the other, and only its end counts"
+)
+
+
+def _rises(series: Series) -> bool:
+    return any(after > before for before, after in pairwise(series.y))
 
 
 def _by_panel(source: Source) -> dict[tuple[str, str], list[int]]:

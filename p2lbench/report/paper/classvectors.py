@@ -34,7 +34,7 @@ def draw(path: Path, store: Store, registry: Registry, width: style.Width) -> st
     if len(vectors.found) + len(vectors.own) < FEWEST:
         return "fewer than four class vectors"
     if vectors.all_own:
-        return "every candidate has its class's own vector: nothing moved it"
+        return "every candidate's class vector is still one of the classes' own"
     try:
         found, own = embedded(vectors)
     except ImportError:

@@ -14,7 +14,7 @@ from p2lbench.standing import Comparison
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LINE = 0.21  # inches for a row
+_LINE, _TWO_LINES = 0.21, 0.3  # inches for a row
 _MOST = 40
 
 
@@ -27,20 +27,27 @@ def draw(path: Path, board: Leaderboard, width: style.Width) -> str | None:
     if not rows or board.ranked_on is None:
         return "no row is compared to a baseline: name one in the suite (baseline:)"
     metric = board.metric(board.ranked_on)
-    with style.figure(path, width, 0.85 + _LINE * len(rows)) as figure:
+    letters = 22 if width == "column" else 48
+    names = [_name(row_label(board, row), letters) for row, _ in rows]
+    line = _TWO_LINES if any("\n" in name for name in names) else _LINE
+    with style.figure(path, width, 0.85 + line * len(rows)) as figure:
         axes = figure.subplots()
         for y, (_, one) in enumerate(rows):
             _effect(axes, y, one)
         _axis(axes, [one for _, one in rows])
-        letters = 22 if width == "column" else 48
         axes.set_yticks(range(len(rows)))
-        names = [shorten(row_label(board, row), letters) for row, _ in rows]
         axes.set_yticklabels(names, parse_math=False)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         scale = rows[0][1].effect.scale
         lines = (metric.label, f"{scale} to {board.suite.baseline}, 95% interval")
         axes.set_xlabel("\n".join(shorten(line, 44) for line in lines), parse_math=False)
     return None
+
+
+def _name(label: str, letters: int) -> str:
+    """In two lines if one is too short for it."""
+    parts = [label] if len(label) <= letters else label.split(" · ", 1)
+    return "\n".join(shorten(part, letters) for part in parts)
 
 
 def _effect(axes: Axes, y: int, one: Comparison) -> None:

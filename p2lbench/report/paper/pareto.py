@@ -12,6 +12,7 @@ from p2lbench.report.paper import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ALIKE = 0.1  # share of the cost, below which rows cost about as much
 _WIDE = 3  # from this factor between the axis' ends on it is logarithmic
 
 
@@ -72,4 +73,7 @@ def _scales(axes: Axes, points: list[tuple[float, float]]) -> None:
         if min(values) > 0 and max(values) / min(values) > _WIDE:
             setter("log")
     axes.margins(0.12)
+    fewest, most = min(x for x, _ in points), max(x for x, _ in points)
+    if most - fewest < _ALIKE * most:  # a step's difference would look like one of the cost
+        axes.set_xlim((1 - _ALIKE) * fewest, (1 + _ALIKE) * most)
     style.plain_ticks(axes)
