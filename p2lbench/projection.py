@@ -174,7 +174,9 @@ def of_cell(
 
     record = store.get(row.cell, files=False)
     if record is None:
-        raise UserError(f"{store.folder}: the cell of '{row.image}' has not been run yet")
+        raise UserError(
+            f"{store.folder}: the cell of '{row.image}' has not been run yet: run it first"
+        )
     candidate = candidate_of(record, candidate)
     try:
         given = _task(store, registry, row, device)

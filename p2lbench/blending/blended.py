@@ -22,6 +22,7 @@ BLENDS = "blends"  # in a results folder
 TOLD = "blend.json"
 BLENDED, PLACED, STRIP = "blended.png", "placed.png", "strip.png"
 OWNED = (TOLD, BLENDED, PLACED, STRIP)
+_NEARLY = 8  # grey levels
 _SIDE = 256  # of a tile, in pixels
 _RIM = 2  # pixels of what T⁻¹ brought back that touch what it did not
 
@@ -104,9 +105,10 @@ def write_blend(
 
 
 def _cut_off(found: Blended) -> float:
-    """The share of the region that blending made black or white, and that was neither before."""
-    was, now = ((each == 0) | (each == 255) for each in (found.placed.pixels, found.pixels))
-    return float((now & ~was).any(axis=-1)[found.region].mean())
+    """The share of the region that blending made black or white, and that was not nearly so."""
+    now = found.pixels.astype(np.int16)
+    apart = np.abs(now - found.placed.pixels) > _NEARLY
+    return float((apart & ((now == 0) | (now == 255))).any(axis=-1)[found.region].mean())
 
 
 def _outside(found: Blended) -> float:

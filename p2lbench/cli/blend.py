@@ -100,7 +100,8 @@ def blend(
     if told["cut_off"] > _MUCH:
         note = (
             f"{told['cut_off']:.0%} of it is cut off at black or white: at the rim the image and "
-            "the photo differ too much. A mask around the object, or a better projection, helps"
+            "the photo differ too much. For an edit of another outline take --dilate 4 or --area "
+            "frame; for a photo without a mask, project it with one"
         )
         out().print(Text(note, "yellow"), soft_wrap=True)
     for file in ("blended.png", "strip.png"):

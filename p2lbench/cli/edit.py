@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,11 +128,19 @@ def _name(
     return slug(projection.row.image, *tuned, *what)
 
 
+def _units(steps: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Once for each edit."""
+    before = None
+    for step in steps:
+        yield "" if step["edit"] == before else step["unit"]
+        before = step["edit"]
+
+
 def _show(told: dict[str, Any]) -> None:
     columns = ["step", "edit", "strength", "unit", "at a bound"]
     lines = [
-        [str(k), step["edit"], f"{step['strength']:+.3g}", step["unit"], f"{step['clamped']:.0%}"]
-        for k, step in enumerate(told["steps"])
+        [str(k), step["edit"], f"{step['strength']:+.3g}", unit, f"{step['clamped']:.0%}"]
+        for k, (step, unit) in enumerate(zip(told["steps"], _units(told["steps"]), strict=True))
     ]
     show(table(columns, lines))
     if any(step["clamped"] for step in told["steps"]):

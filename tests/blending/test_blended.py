@@ -13,6 +13,7 @@ def test_what_came_out_white_is_told(tmp_path_factory: pytest.TempPathFactory) -
     photo = np.full((6, 8, 3), 200, np.uint8)
     placed, made = np.full_like(photo, 120), np.full_like(photo, 230)
     placed[:, 4] = made[:, 4] = 255  # was so before
+    placed[:, 3], made[:, 3] = 3, 0  # or nearly
     made[:, 5:7] = 255
     region = np.ones((6, 8), bool)
     region[:, 0] = region[:, 7] = False

@@ -119,6 +119,7 @@
         xaxis: axis(along("x"), logs.includes("x"), zero, palette, narrow),
         yaxis: {
           ...axis(along("y"), logs.includes("y"), false, palette, narrow),
+          ...(along("y").every((y) => y >= 0) ? { rangemode: "nonnegative" } : {}),
           ...(share ? { range: [-.02, 1.02], dtick: .2, tickformat: ".0%" } : {}),
         },
       }, {
