@@ -184,6 +184,26 @@ def test_rows_of_other_images_are_not_on_the_map(tmp_path: Path) -> None:
     assert 2 not in heat.xs or heat.values[0][0] is None
 
 
+def test_steps_are_compared_where_all_else_is_the_same(tmp_path: Path) -> None:
+    made = Made(
+        experiment="figure17",
+        optimizers=[*STEPS, "longer"],
+        transforms=("none", "spatial"),
+        images=IMAGES,
+        options={**STEPS, "longer": {**STEPS["8x8"], "final_steps": 900}},
+    )
+    with opened(made, tmp_path) as source:
+        maps = [part for part in parts(source) if isinstance(part, HeatMap)]
+        balanced, more = verdicts.groups(source)
+    assert len({part.key for part in maps}) == len({part.title for part in maps}) == 4
+    full = [part for part in maps if len(part.xs) == 3]
+    assert len(full) == 2
+    assert all(value is not None for part in full for line in part.values for value in line)
+    # Of either transform: 4x4 against 2x8 and 8x2, and 8x8 against 2x2 and 4x4.
+    assert (len(balanced.lines), len(more.lines)) == (4, 4)
+    assert not any("longer" in line.pair for line in more.lines)
+
+
 def test_costs_are_multiples_of_adams(tmp_path: Path) -> None:
     seconds, passes = made_of(Made(experiment="runtime"), tmp_path)
     assert isinstance(passes, Bars)
