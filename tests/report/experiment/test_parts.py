@@ -19,6 +19,7 @@ from p2lbench.experiments import NAMES
 from p2lbench.experiments.comparable import OTHER_IMAGES
 from p2lbench.finetuning.tradeoff import Point, TradeOff
 from p2lbench.leaderboard import load
+from p2lbench.reference.told import Told, ToldRow
 from p2lbench.report.experiment import verdicts
 from p2lbench.report.experiment.kinds import (
     Bars,
@@ -33,6 +34,7 @@ from p2lbench.report.experiment.parts import MAKERS, parts
 from p2lbench.report.experiment.source import Source, source_of
 from p2lbench.report.paper import draw_all, experiment
 from p2lbench.report.text import plain
+from p2lbench.stats import effect
 from p2lbench.store import Store
 
 IMAGES = [f"image-{k}" for k in range(7)]
@@ -204,6 +206,15 @@ def test_steps_are_compared_where_all_else_is_the_same(tmp_path: Path) -> None:
     assert not any("longer" in line.pair for line in more.lines)
 
 
+def test_a_difference_is_not_taken_for_a_ratio(tmp_path: Path) -> None:
+    with opened(Made(experiment="figure12", images=IMAGES), tmp_path) as source:
+        ((line,),) = (group.lines for group in verdicts.groups(source))
+    assert line.every["l1", "mean"].startswith("2.")
+    assert line.every["psnr", "mean"].startswith("difference -1.")
+    small = effect(np.full((6, 1), 2e-3), np.full((6, 1), 1e-3), "difference")
+    assert verdicts.effect_text(small) == "difference +0.0010 (+0.0010 to +0.0010)"
+
+
 def test_costs_are_multiples_of_adams(tmp_path: Path) -> None:
     seconds, passes = made_of(Made(experiment="runtime"), tmp_path)
     assert isinstance(passes, Bars)
@@ -215,6 +226,17 @@ def test_costs_are_multiples_of_adams(tmp_path: Path) -> None:
     }
     assert "of this machine" in seconds.caption
     assert all(bar.paper is None for bar in seconds.bars)
+
+
+def test_seconds_of_another_machine_are_not_drawn(tmp_path: Path) -> None:
+    there = ToldRow(("g", "l1", "none", "gt", "cma"), "cma", ())
+    with opened(Made(experiment="runtime"), tmp_path) as source:
+        told = replace(source.board.suite, reference=Told("s", "f", "0" * 64, (there,)))
+        seconds, passes = parts(replace(source, board=replace(source.board, suite=told)))
+    assert isinstance(seconds, Bars)
+    assert isinstance(passes, Bars)
+    assert {bar.label for bar in seconds.bars} == {"adam", "basincma"}
+    assert {bar.label for bar in passes.bars} == {"adam", "basincma", "cma"}
 
 
 def drawn(source: Source, where: Path) -> dict[str, Path | str]:
