@@ -180,5 +180,5 @@ def test_code_that_makes_another_image_is_refused(original: Path, tmp_path: Path
     other = tmp_path / "tiny.py"
     other.write_text(code.replace("torch.tanh(", "torch.sigmoid("))
     registry = plugins([other]).registry
-    with pytest.raises(StoreError, match="its objective was .* run the suite again"):
+    with pytest.raises(StoreError, match=r"its objective was .* run the suite again"):
         load(original, registry, row="adam | none", image="bag-126")

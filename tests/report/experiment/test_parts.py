@@ -17,7 +17,7 @@ from report.folders import HOSTILE, Made, hostile
 from p2lbench.errors import StoreError
 from p2lbench.experiments import NAMES
 from p2lbench.experiments.comparable import OTHER_IMAGES
-from p2lbench.finetuning.tradeoff import Point, TradeOff
+from p2lbench.finetuning.tradeoff import Point, TradeOff, plan_of
 from p2lbench.leaderboard import load
 from p2lbench.reference.told import Told, ToldRow
 from p2lbench.report.experiment import verdicts
@@ -317,7 +317,7 @@ def test_a_trade_off_is_a_table_of_what_run_left(tmp_path: Path) -> None:
     point = Point(HOSTILE, "weight", 10.0, 2, 0, 0.5, 0.1, 40.0, 0, {}, judged, judged, 1.5, None)
     with opened(Made(experiment="figure18", images=("bag",)), tmp_path) as source:
         assert parts(source) == []
-        found = TradeOff("s", "held-out", (point,), ())
+        found = TradeOff("s", "held-out", (point,), (), plan_of(source.store))
         (source.store.folder / "tradeoff.json").write_text(json.dumps(found.to_json()))
         _, table = parts(source)
     assert isinstance(table, Tabular)
@@ -363,6 +363,9 @@ def test_the_trade_off_is_read_from_its_document(tmp_path: Path) -> None:
         assert parts(source) == []
         document = source.store.folder / "tradeoff.json"
         found = TradeOff("s", "judge", tuple(POINTS), ({"cell": "x"},))
+        document.write_text(json.dumps(found.to_json()))
+        assert parts(source) == []  # it is of other cells
+        found = replace(found, plan=plan_of(source.store))
         document.write_text(json.dumps(found.to_json()))
         seen, moved, table = parts(source)
         assert "1 failure left out" in table.caption
