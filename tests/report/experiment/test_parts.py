@@ -19,6 +19,7 @@ from p2lbench.experiments import NAMES
 from p2lbench.experiments.comparable import OTHER_IMAGES
 from p2lbench.finetuning.tradeoff import Point, TradeOff, plan_of
 from p2lbench.leaderboard import load
+from p2lbench.record import Record
 from p2lbench.reference.told import Told, ToldRow
 from p2lbench.report.experiment import verdicts
 from p2lbench.report.experiment.kinds import (
@@ -136,6 +137,23 @@ def test_top_candidates_are_those_of_lowest_objective(tmp_path: Path) -> None:
         assert record is not None
         assert list(first.candidates) == list(np.argsort(record.objective)[:9])
     assert [bar.label for bar in bars.bars] == ["adam", "basincma"]
+
+
+def test_bars_of_candidates_are_over_the_same_images(tmp_path: Path) -> None:
+    # In adam's second repeat the last photo failed; cma has it in neither.
+    broken = {("cma", IMAGES[-1]): ("failed", "no")}
+    made = Made(experiment="figure12", optimizers=("adam", "cma"), images=IMAGES, repeats=2)
+    folder = replace(made, broken=broken).write(tmp_path / "made")
+    with Store.create_or_open(folder, "made") as store:
+        plan = store.plan()
+        lost = next(r for r in plan if (r.row[4], r.image, r.repeat) == ("adam", IMAGES[-1], 1))
+        store.put(Record(lost.cell, "failed", "no"))
+    with Store.open_read(folder) as store:
+        source = source_of(store, load(store))
+        assert source is not None
+        _, bars = parts(source)
+    assert isinstance(bars, Bars)
+    assert [bar.text.rpartition(", ")[2] for bar in bars.bars] == ["6 images", "6 images"]
 
 
 def test_curves_are_sorted_by_where_they_end(tmp_path: Path) -> None:
