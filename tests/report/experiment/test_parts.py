@@ -125,6 +125,16 @@ def test_folders_of_images_are_the_classes(tmp_path: Path) -> None:
     }
 
 
+def test_bars_by_class_say_which_images_they_miss(tmp_path: Path) -> None:
+    broken = {("cma+adam", name): ("failed", "no") for name in IMAGES[:2]}
+    made = Made(experiment="figure10", optimizers=("cma+adam",), images=IMAGES, broken=broken)
+    with opened(made, tmp_path) as source:
+        first = source.errors.of(source.board.rows[0].labels, "percep-heldout", "mean")[IMAGES[2]]
+        first[0] = math.nan
+        (bars,) = parts(source)
+    assert bars.caption.endswith("5 of 7 images are complete. Without a value: class 0 (3).")
+
+
 def test_top_candidates_are_those_of_lowest_objective(tmp_path: Path) -> None:
     made = Made(experiment="figure12", optimizers=("adam", "basincma"), candidates=12)
     with opened(made, tmp_path) as source:
