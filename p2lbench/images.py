@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from p2lbench.errors import Place, UserError
 from p2lbench.yamlfile import display
@@ -65,6 +65,17 @@ def read_alpha(path: Path) -> Pixels | None:
         if not image.has_transparency_data:
             return None
         return np.asarray(image.convert("RGBA").getchannel("A"), dtype=np.uint8)
+
+
+def is_turned(path: Path) -> bool:
+    """Whether an image's EXIF data say to turn or mirror it, as `read_image` does.
+
+    Raises:
+        UserError: as `read_image`.
+    """
+    _check_file(path)
+    with _opened(path) as image:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
 
 
 def pixel_digest(array: np.ndarray[Any, Any]) -> str:

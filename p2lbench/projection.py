@@ -17,6 +17,7 @@ from p2lbench.models import Models
 from p2lbench.objective import HELD, PHI, inverted
 from p2lbench.plan import PlanRow, Task
 from p2lbench.project import Setting, prepare
+from p2lbench.reference.beside import NEAR, NEARLY_NOTHING
 from p2lbench.registry import Registry
 from p2lbench.rescoring import task
 from p2lbench.spec import Method
@@ -135,7 +136,7 @@ def load(
         UserError: no such cell, candidate or fine-tuned generator; a plugin or weights are not
             here.
         StoreError: the folder cannot be read, or its files are not what the run stored; the
-            weights or files here are not those of the run.
+            weights or files here are not those of the run, or make another image of the point.
     """
     with Store.open_read(folder) as store:
         if finetuned is None:
@@ -186,7 +187,21 @@ def of_cell(
         points = points_of(tensors_of(given.latents), setting.space, given.cell.candidates)
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{store.folder}: cell {row.cell} is not readable ({error})") from error
-    return Projection(store.folder, row, candidate, given, setting, points[candidate, None], models)
+    point = points[candidate, None]
+    found = Projection(store.folder, row, candidate, given, setting, point, models)
+    _check_objective(found, record.objective[candidate])
+    return found
+
+
+def _check_objective(found: Projection, stored: float | None) -> None:
+    """Whether the point is here what it was: plugins' code has no hash that says so.
+
+    Raises: StoreError.
+    """
+    here = found.loss()
+    if stored is None or not abs(here - stored) <= NEARLY_NOTHING + NEAR * abs(stored):
+        message = f"its objective was {stored} in the run, and is {here:g} with the code of here"
+        raise StoreError(f"{found.folder}: cell {found.row.cell}: {message}; run the suite again")
 
 
 def _task(store: Store, registry: Registry, row: PlanRow, device: str) -> Task:

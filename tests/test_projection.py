@@ -173,3 +173,12 @@ def test_no_results_folder(tmp_path: Path, original: Path) -> None:
     shutil.copy(original / "suite.yaml", tmp_path)
     with pytest.raises(StoreError, match="not a results folder"):
         loaded(tmp_path, original)
+
+
+def test_code_that_makes_another_image_is_refused(original: Path, tmp_path: Path) -> None:
+    code = (original.parents[1] / "tiny.py").read_text()
+    other = tmp_path / "tiny.py"
+    other.write_text(code.replace("torch.tanh(", "torch.sigmoid("))
+    registry = plugins([other]).registry
+    with pytest.raises(StoreError, match=r"its objective was .* run the suite again"):
+        load(original, registry, row="adam | none", image="bag-126")

@@ -11,7 +11,7 @@ import numpy as np
 
 from p2lbench.datasets.photos import FindBox, Photo
 from p2lbench.errors import Place, UserError
-from p2lbench.images import Pixels
+from p2lbench.images import Pixels, is_turned
 from p2lbench.masks.detect import detected
 from p2lbench.masks.kinds import Box, Detected
 
@@ -20,6 +20,7 @@ from p2lbench.masks.kinds import Box, Detected
 THRESHOLD = 0.05
 IN_VIEW = 0.5  # of a box; of an object farther out, a generator would be given a part
 SMALLEST = 0.01  # of what a generator is given; of less, few pixels are left at its size
+_BEYOND = 2  # pixels by which annotators missed a photo's edge
 
 Corners = tuple[float, float, float, float]
 
@@ -58,6 +59,29 @@ def check_size(annotated: Sequence[float], pixels: Pixels, place: Place | None =
     if (*annotated,) != (width, height):
         message = f"annotated at {annotated[0]:g} x {annotated[1]:g} pixels, but the photo has "
         raise UserError(f"{message}{width} x {height}", place)
+
+
+def check_upright(photo: Photo) -> None:
+    """Whether a photo is seen as it is stored, which is how boxes were annotated.
+
+    Raises:
+        UserError: its EXIF data turn or mirror it.
+    """
+    if is_turned(photo.file):
+        raise UserError("its EXIF data turn it, and its boxes do not say whether they are turned")
+
+
+def check_inside(boxes: Iterable[Corners], pixels: Pixels) -> None:
+    """Whether boxes that do not say at which size they were annotated fit into a photo.
+
+    Raises:
+        UserError: one reaches beyond it, so that the photo was scaled or cut since.
+    """
+    height, width = pixels.shape[:2]
+    for box in boxes:
+        if box[2] > width + _BEYOND or box[3] > height + _BEYOND:
+            message = f"a box ends at {box[2]:g} x {box[3]:g}, but the photo has {width} x {height}"
+            raise UserError(f"{message} pixels: scaled or cut since it was annotated")
 
 
 def largest(boxes: Iterable[Corners], pixels: Pixels) -> Box:

@@ -46,6 +46,7 @@ def _find_box(how: str, largest: Mapping[str, _Largest]) -> FindBox:
 
 def _annotated(largest: Mapping[str, _Largest], photo: Photo, pixels: Pixels) -> Box:
     known = largest[photo.key]
+    boxes.check_upright(photo)
     boxes.check_size(known.size, pixels)
     return boxes.largest([known.corners], pixels)
 

@@ -105,8 +105,11 @@ def _find_box(how: str, root: Path, folder: Path, labels: Labels) -> FindBox:
 def _annotated(trees: list[Path], labels: Labels, photo: Photo, pixels: Pixels) -> Box:
     wnid, _, name = photo.key.partition("/")
     stem = Path(name).stem
+    boxes.check_upright(photo)
     for tree in trees:
         for file in (tree / f"{stem}.xml", tree / wnid / f"{stem}.xml"):
             if file.is_file():
                 return boxes.largest(read_boxes(file, wnid, pixels), pixels)
-    return boxes.largest(labels.boxes(stem, wnid), pixels)
+    found = labels.boxes(stem, wnid)
+    boxes.check_inside(found, pixels)
+    return boxes.largest(found, pixels)

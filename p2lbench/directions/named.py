@@ -81,7 +81,9 @@ class Directions:
         return files.Made(self.made_by, self.spec.plain(), asdict(self.how))
 
     def _key(self, name: str) -> str:
-        return digest([name, self.made_by, asdict(self.how)])[:24]
+        """Of the generator's code, too, which may change where its name and options do not."""
+        origin = self.registry.find(self.spec.kind, self.spec.name)[0].origin
+        return digest([name, self.made_by, origin.plain(), asdict(self.how)])[:24]
 
     def _component(self, asked: str, held: Mapping[str, Tensor]) -> Direction:
         number = asked.removeprefix(PCA)

@@ -1,8 +1,9 @@
 """Whether a run bears out what the paper claims. Pure.
 
-A claim compares two rows on the images and repeats that both have complete, which must be the same:
-the geometric mean over images of one's error by the other's, with its bootstrap interval. It holds,
-or does not, where the whole interval says so; else these images cannot tell, and it is open.
+A claim compares two rows that have all planned images complete: the geometric mean over images of
+one's error by the other's, with its bootstrap interval. Images that both lack are the hard ones, so
+that what is left says nothing of the rest. It holds, or does not, where the whole interval says so;
+else these images cannot tell, and it is open.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from p2lbench.comparisons import paired, scale_of
 from p2lbench.experiments.errors import SECONDS, Errors, Statistic
 from p2lbench.experiments.model import Claim, Entry, Labels
 from p2lbench.leaderboard import Leaderboard
+from p2lbench.reference.told import told_of
 from p2lbench.report.text import count
 from p2lbench.rows import Metric
 from p2lbench.stats import Effect
@@ -106,12 +108,22 @@ def _ranked_on(board: Leaderboard) -> Metric | None:
 
 def _why_not(board: Leaderboard, better: int, worse: int, metric: Metric | None) -> str:
     """What keeps two rows from being compared; empty if nothing does."""
-    complete = [board.rows[k].complete for k in (better, worse)]
+    rows = [board.rows[k] for k in (better, worse)]
+    complete = [row.complete for row in rows]
     if not all(complete):
         return "not all of it was run" if any(complete) else "not run yet"
     if complete[0] != complete[1]:
         return "the two rows cover different images"
+    if rows[0].partial or rows[1].partial:
+        return f"both rows have only {len(complete[0])} of {count(rows[0].planned, 'image')}"
+    if metric is SECONDS and _from_elsewhere(board, better) != _from_elsewhere(board, worse):
+        return "the seconds of one row are of another machine"
     return "" if metric is not None else "no metric has a value in all rows"
+
+
+def _from_elsewhere(board: Leaderboard, k: int) -> bool:
+    """Whether a row was not run here."""
+    return told_of(board.suite.reference, board.rows[k].labels) is not None
 
 
 def _effects(

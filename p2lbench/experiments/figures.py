@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from p2lbench.experiments.model import Claim, Entry, Experiment
 from p2lbench.experiments.sides import Side, against
+from p2lbench.spec import canonical
 
 FIGURE10 = Experiment(
     "figure 10",
@@ -30,6 +31,7 @@ FIGURE12 = Experiment(
     (Claim("BasinCMA has less error than Adam", against(Side("basincma"), Side("adam"))),),
 )
 
+_STEPS = ("outer_steps", "inner_steps")
 _OTHERS = re.compile(r"nevergrad:(?!.*(CMA|NGOpt)).*")
 
 FIGURE14 = Experiment(
@@ -70,28 +72,44 @@ FIGURE15 = Experiment(
 def steps_of(entry: Entry) -> tuple[int, int] | None:
     """How many updates of CMA a row makes, and how many of Adam after each."""
     options = {} if entry.method is None else entry.method.optimizer.spec.options
-    outer, inner = options.get("outer_steps"), options.get("inner_steps")
+    outer, inner = (options.get(name) for name in _STEPS)
     if not isinstance(outer, int) or not isinstance(inner, int):
         return None
     return outer, inner
 
 
+def beside_steps(entry: Entry) -> str:
+    """All else of a row, as text: rows that share it differ in their steps alone."""
+    plain = {} if entry.method is None else entry.method.optimizer.spec.plain()
+    options = {k: v for k, v in plain.get("options", {}).items() if k not in _STEPS}
+    return canonical([entry.labels[:4], {**plain, "options": options}])
+
+
+def _alike(entries: Sequence[Entry]) -> Iterable[dict[int, tuple[int, int]]]:
+    """Rows that differ in their steps alone: index → steps."""
+    groups: dict[str, dict[int, tuple[int, int]]] = {}
+    for k, entry in enumerate(entries):
+        if steps := steps_of(entry):
+            groups.setdefault(beside_steps(entry), {})[k] = steps
+    return groups.values()
+
+
 def _balanced(entries: Sequence[Entry]) -> Iterator[tuple[int, int]]:
     """Rows with as many updates of each, against those with as many in all that are not."""
-    steps = {k: one for k, entry in enumerate(entries) if (one := steps_of(entry))}
-    for i, (outer, inner) in steps.items():
-        for j, other in steps.items():
-            if outer == inner and other[0] != other[1] and outer * inner == other[0] * other[1]:
-                yield i, j
+    for steps in _alike(entries):
+        for i, (outer, inner) in steps.items():
+            for j, other in steps.items():
+                if outer == inner and other[0] != other[1] and outer * inner == other[0] * other[1]:
+                    yield i, j
 
 
 def _more(entries: Sequence[Entry]) -> Iterator[tuple[int, int]]:
     """The row with the most updates of both, against the others with as many of each."""
-    square = {one: k for k, entry in enumerate(entries) if (one := steps_of(entry))}
-    square = {one: k for one, k in square.items() if one[0] == one[1]}
-    best = square.get(max(square, default=(0, 0)))
-    if best is not None:
-        yield from ((best, k) for k in square.values() if k != best)
+    for steps in _alike(entries):
+        square = {one: k for k, one in steps.items() if one[0] == one[1]}
+        best = square.get(max(square, default=(0, 0)))
+        if best is not None:
+            yield from ((best, k) for k in square.values() if k != best)
 
 
 FIGURE17 = Experiment(

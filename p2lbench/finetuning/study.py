@@ -10,7 +10,7 @@ from typing import Any
 
 from p2lbench.finetuning import figure
 from p2lbench.finetuning.jobs import jobs, keep, kept, lost
-from p2lbench.finetuning.tradeoff import DOCUMENT, TradeOff, gathered
+from p2lbench.finetuning.tradeoff import DOCUMENT, TradeOff, gathered, plan_of
 from p2lbench.finetuning.worker import worked
 from p2lbench.folder import explained
 from p2lbench.store import Store
@@ -38,7 +38,7 @@ def study(
     if wanted is None:
         raise ValueError(f"suite {suite.name} asks for no fine-tuning")
     with Store.create_or_open(folder, suite.name, warn=say) as store:
-        todo = list(jobs(store, wanted))
+        todo, plan = list(jobs(store, wanted)), plan_of(store)
         judges, left = wanted.classifiers, list(lost(store, wanted))
         order = {cell: k for k, cell in enumerate(row.cell for row in store.plan())}
         there = {} if fresh else {job.key: kept(folder, job, judges) for job in todo}
@@ -52,7 +52,7 @@ def study(
                 say(f"trade-off: {k + 1} of {len(missing)}; {_told(entry)}")
     ordered = [*(found[job.key] for job in todo), *left]
     ordered.sort(key=lambda entry: order[entry["cell"]])
-    made = gathered(suite.name, judges, ordered)
+    made = gathered(suite.name, judges, ordered, plan)
     with explained(folder):
         text = json.dumps(made.to_json(), indent=1, allow_nan=False) + "\n"
         (folder / DOCUMENT).write_text(text, encoding="utf-8")

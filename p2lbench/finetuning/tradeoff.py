@@ -14,6 +14,8 @@ import numpy as np
 
 from p2lbench.choosing import told
 from p2lbench.errors import StoreError
+from p2lbench.spec import digest
+from p2lbench.store import Store
 from p2lbench.storedpoints import refuse_large
 
 DOCUMENT = "tradeoff.json"
@@ -47,17 +49,19 @@ class Point:
 @dataclass(frozen=True)
 class TradeOff:
     """`points`: in the suite's order of methods, of each its variants; `judge`: the classifier
-    that figures are about, the last one that the suite names."""
+    that figures are about, the last one that the suite names. `plan`: of what cells it is."""
 
     suite: str
     judge: str
     points: tuple[Point, ...]
     failed: tuple[dict[str, Any], ...]
+    plan: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The content of tradeoff.json."""
         return {
             "suite": self.suite,
+            "plan": self.plan,
             "judge": self.judge,
             "points": [asdict(point) for point in self.points],
             "failed": list(self.failed),
@@ -69,7 +73,8 @@ class TradeOff:
         points = tuple(Point(**point) for point in plain["points"])
         for point in points:
             _check(point)
-        return cls(str(plain["suite"]), str(plain["judge"]), points, tuple(plain["failed"]))
+        suite, judge, plan = str(plain["suite"]), str(plain["judge"]), str(plain.get("plan"))
+        return cls(suite, judge, points, tuple(plain["failed"]), plan)
 
     def of(self, protocol: str) -> dict[str, list[Point]]:
         """Method → its points of a protocol."""
@@ -78,6 +83,11 @@ class TradeOff:
             if point.protocol == protocol:
                 found[point.method].append(point)
         return found
+
+
+def plan_of(store: Store) -> str:
+    """The hash of the cells that a folder plans."""
+    return digest([row.cell for row in store.plan()])
 
 
 def of_folder(folder: Path) -> TradeOff | None:
@@ -119,8 +129,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
 
 
-def gathered(suite: str, judges: Sequence[str], entries: Iterable[dict[str, Any]]) -> TradeOff:
-    """The trade-off of the entries, in their order."""
+def gathered(
+    suite: str, judges: Sequence[str], entries: Iterable[dict[str, Any]], plan: str = ""
+) -> TradeOff:
+    """The trade-off of the entries, in their order; `plan`: of their cells (`plan_of`)."""
     every = list(entries)
     names = told(list(dict.fromkeys(tuple(entry["row"]) for entry in every)))
     groups: dict[tuple[str, str, float | None], list[dict[str, Any]]] = {}
@@ -136,9 +148,8 @@ def gathered(suite: str, judges: Sequence[str], entries: Iterable[dict[str, Any]
     points.sort(key=lambda point: order[point.method])
     bad = [entry for entry in every if entry["status"] != "ok"]
     shown = ("cell", "row", "image", "protocol", "options", "reason")
-    return TradeOff(
-        suite, judges[-1], tuple(points), tuple({key: e[key] for key in shown} for e in bad)
-    )
+    failed = tuple({key: e[key] for key in shown} for e in bad)
+    return TradeOff(suite, judges[-1], tuple(points), failed, plan)
 
 
 def _point(

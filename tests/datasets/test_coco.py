@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import photokit
 import pytest
+from PIL import ExifTags, Image
 
 from p2lbench.datasets.coco import INSTANCES, find_pool
 from p2lbench.errors import UserError
@@ -84,3 +85,16 @@ def test_a_photo_of_another_size_than_annotated_has_no_box(tmp_path: Path) -> No
     assert pool.find_box(photo, np.zeros((24, 32, 3), np.uint8)) is not None
     with pytest.raises(UserError, match="annotated at 32 x 24 pixels, but the photo has 64 x 48"):
         pool.find_box(photo, np.zeros((48, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_photo_that_is_turned_has_no_box(tmp_path: Path, orientation: int) -> None:
+    pool = find_pool(photokit.coco(tmp_path), "annotations", 0.1)
+    photo = pool.groups[""][0]
+    pixels = np.zeros((24, 32, 3), np.uint8)
+    assert pool.find_box(photo, pixels) is not None
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(pixels).save(photo.file, exif=exif)
+    with pytest.raises(UserError, match="its EXIF data turn it"):
+        pool.find_box(photo, pixels)

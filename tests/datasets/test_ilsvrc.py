@@ -131,6 +131,15 @@ def test_a_line_without_a_box_is_refused(tmp_path: Path, numbers: str) -> None:
         box_of(find_pool(root, "annotations"))
 
 
+def test_a_table_that_is_of_larger_photos_is_no_table_of_boxes(tmp_path: Path) -> None:
+    pool = find_pool(photokit.kaggle(tmp_path, boxes=False), "annotations")
+    photo = pool.groups["aeroplane"][0]
+    assert box_of(pool) is not None
+    photokit.photo(photo.file, size=(16, 12))
+    with pytest.raises(UserError, match="a box ends at 24 x 20, but the photo has 16 x 12"):
+        box_of(pool)
+
+
 def test_folders_that_are_no_copy_are_refused(tmp_path: Path) -> None:
     for root in (tmp_path, tmp_path / "none"):
         with pytest.raises(UserError, match="no photos of ImageNet in it"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from p2lbench.experiments.errors import errors
 from p2lbench.experiments.model import Claim, Entry, Says
 from p2lbench.experiments.sides import Side, against
 from p2lbench.leaderboard import Metric, load
+from p2lbench.reference.told import Told, ToldRow
 from p2lbench.stats import Effect, effect
 from p2lbench.store import Store
 
@@ -101,6 +103,25 @@ def test_other_images_are_never_averaged_over(tmp_path: Path) -> None:
     (one,) = checked(made, tmp_path / "made", [Claim("x", OVER)])
     assert (one.verdict, one.effects) == ("open", {})
     assert "different images" in one.why
+
+
+def test_images_that_both_rows_lack_leave_it_open(tmp_path: Path) -> None:
+    lost = {(name, "image-7"): ("timeout", "") for name in ("adam", "basincma")}
+    made = Made(images=[*IMAGES], broken=lost)
+    (one,) = checked(made, tmp_path / "made", [Claim("x", OVER)])
+    assert (one.verdict, one.why) == ("open", "both rows have only 7 of 8 images")
+
+
+def test_seconds_of_two_machines_do_not_compare(tmp_path: Path) -> None:
+    there = ToldRow(("g", "l1", "none", "gt", "adam"), "adam", ())
+    with Store.open_read(Made().write(tmp_path / "made")) as store:
+        board = load(store)
+        found = errors(store.records(), board.metrics)
+    told = replace(board.suite, reference=Told("s", "f", "0" * 64, (there,)))
+    entries = [Entry(row.labels) for row in board.rows]
+    claims = [Claim("x", OVER, "alike", of="seconds")]
+    (one,) = check(claims, replace(board, suite=told), entries, found)
+    assert (one.verdict, "another machine" in one.why) == ("open", True)
 
 
 def test_what_was_not_run_is_open(tmp_path: Path) -> None:

@@ -122,12 +122,13 @@ class Made:
         """What a plan keeps of a method, with no more of it than figures ask for."""
         empty = {"kind": "x", "name": "g", "options": {}}
         options = self.options.get(optimizer, {})
+        name = "basincma" if "outer_steps" in options else optimizer
         method = {
             "generator": empty,
             "loss": [],
             "transform": {"parts": [{**empty, "name": transform}], "search": None},
             "init": [],
-            "optimizer": {"kind": "optimizers", "name": optimizer, "options": options},
+            "optimizer": {"kind": "optimizers", "name": name, "options": options},
         }
         suite = {"candidates": self.candidates, "protocol": "paper", "budget": {}, "roles": {}}
         return json.dumps({**suite, "method": method}).encode()

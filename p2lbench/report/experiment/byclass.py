@@ -39,12 +39,15 @@ def _bars(
     known = [bar for bar in bars if math.isfinite(bar.value)]
     if not known:
         return None
+    left_out = [bar.label for bar in bars if bar not in known]
+    missing = f" {len(row.complete)} of {row.planned} images are complete." if row.partial else ""
+    missing += f" Without a value: {', '.join(left_out)}." if left_out else ""
     name = source.name_of(row)
     return Bars(
         f"{source.name}-{k + 1}" if several else source.name,
         f"{plain(metric.label)} by class" + (f", {name}" if several else ""),
         f"{name}: mean of the candidates, over the images of a class; whiskers are standard "
-        f"errors over images, which a single image has none of.",
+        f"errors over images, which a single image has none of.{missing}",
         axis=f"{plain(metric.label)}, {'higher' if metric.higher_is_better else 'lower'} is better",
         bars=sorted(known, key=lambda bar: bar.value, reverse=metric.higher_is_better),
     )

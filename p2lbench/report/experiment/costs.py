@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from p2lbench.leaderboard import Row
+from p2lbench.reference.told import told_of
 from p2lbench.report.experiment.kinds import Bar, Bars, Part
 from p2lbench.report.experiment.source import Source
 
@@ -33,9 +34,7 @@ class Cost:
 def costs(source: Source) -> list[Part]:
     """Seconds, and passes, relative to the row of plain Adam; in units where there is none."""
     found = _costs(source)
-    if not found:
-        return []
-    return [_bars(source, found, unit) for unit in _SPLITS]
+    return [bars for unit in _SPLITS if (bars := _bars(source, found, unit))]
 
 
 def _costs(source: Source) -> list[Cost]:
@@ -56,7 +55,13 @@ def _mean(name: str, ledgers: Sequence[Mapping[str, float]]) -> float:
     return math.fsum(float(ledger.get(name, 0)) for ledger in ledgers) / len(ledgers)
 
 
-def _bars(source: Source, found: Sequence[Cost], unit: str) -> Bars:
+def _bars(source: Source, found: Sequence[Cost], unit: str) -> Bars | None:
+    """None where there are no seconds of this machine."""
+    told = source.board.suite.reference
+    if unit == "seconds":
+        found = [cost for cost in found if told_of(told, cost.row.labels) is None]
+    if not found:
+        return None
     adam = next((cost for cost in found if _is_adam(cost.row)), None)
     by = 1.0 if adam is None else adam.spent[unit]
     known = adam is not None and by > 0

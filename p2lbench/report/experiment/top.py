@@ -30,12 +30,9 @@ def top_candidates(source: Source) -> list[Part]:
         if k is None or record is None or record.status != "ok" or planned.repeat:
             continue
         order = _order(record)
-        values = record.metrics.get("original", {}).get(board.ranked_on, ())
-        kept = [values[j] if j < len(values) else None for j in order]
         images.setdefault(planned.image, {})[k] = _shots(source, k, planned.cell, record, order)
-        numbers = [value for value in kept if value is not None]
-        if board.rows[k].comparable and numbers:
-            means[k].append(math.fsum(numbers) / len(numbers))
+        if board.rows[k].comparable and planned.image in board.rows[k].complete:
+            means[k].append(_mean(record, board.ranked_on, order))
     return [*_pictures(source, images), *_bars(source, means)]
 
 
@@ -43,6 +40,14 @@ def _order(record: Record) -> list[int]:
     """The candidates of lowest objective, which a user could choose, best first."""
     known = [(value, k) for k, value in enumerate(record.objective) if value is not None]
     return [k for _, k in sorted(known)[:CANDIDATES]]
+
+
+def _mean(record: Record, metric: str, order: list[int]) -> float:
+    """Of the candidates; NaN if one has no value, as nothing is averaged around a hole."""
+    values = record.metrics.get("original", {}).get(metric, ())
+    kept = [values[j] if j < len(values) else None for j in order]
+    known = [value for value in kept if value is not None]
+    return math.fsum(known) / len(known) if known and len(known) == len(kept) else math.nan
 
 
 def _shots(source: Source, k: int, cell: str, record: Record, order: list[int]) -> Shots:
@@ -78,7 +83,7 @@ def _bars(source: Source, means: dict[int, list[float]]) -> list[Part]:
     digits = board.digits(metric.name)
     bars = []
     for k, values in means.items():
-        if values:
+        if values and all(map(math.isfinite, values)):
             mean, error = math.fsum(values) / len(values), standard_error(values)
             name = source.name_of(board.rows[k])
             text = as_text(mean, digits) + ("" if error is None else f" ± {as_text(error, digits)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from p2lbench.finetuning.tradeoff import Point, TradeOff, of_folder
+from p2lbench.finetuning.tradeoff import Point, TradeOff, of_folder, plan_of
 from p2lbench.report.experiment.kinds import Line, Number, Part, Tabular, Way, Ways
 from p2lbench.report.experiment.source import Source
 from p2lbench.report.text import count, plain
@@ -15,9 +15,10 @@ _APART = 0.09  # of the axis, between two labels
 
 
 def trade_off(source: Source) -> list[Part]:
-    """Two figures and a table of what `run` left in the folder; nothing where it left nothing."""
+    """Two figures and a table of what `run` left in the folder; nothing where it left nothing, or
+    of other cells than those that the last run planned and did not come to."""
     found = of_folder(source.store.folder)
-    if found is None:
+    if found is None or found.plan != plan_of(source.store):
         return []
     return [*_drawn(source.name, found.judge, found.points), _table(source, found)]
 

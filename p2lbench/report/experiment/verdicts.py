@@ -9,7 +9,7 @@ from p2lbench.experiments.claims import Checked, Verdict, check, judged
 from p2lbench.experiments.comparable import OTHER_IMAGES
 from p2lbench.experiments.errors import Statistic
 from p2lbench.experiments.model import Claim
-from p2lbench.leaderboard import AXES, Leaderboard
+from p2lbench.leaderboard import AXES, Leaderboard, as_text, decimals
 from p2lbench.report.experiment.source import Source
 from p2lbench.report.text import plain
 from p2lbench.stats import Effect
@@ -19,7 +19,7 @@ _SMALL_PRINT = "In small print: the paper's numbers"
 
 @dataclass(frozen=True)
 class Told:
-    """One pair of rows. `effect`: `0.72 (0.65 to 0.80)`; `won`: on how many images; `on`: the
+    """One pair of rows. `effect`: as `effect_text`; `won`: on how many images; `on`: the
     metric and over which candidates; `others`: the verdicts by other metrics, in words; `every`:
     effect and images by metric and statistic."""
 
@@ -71,13 +71,17 @@ def beside(source: Source) -> str:
 
 
 def effect_text(effect: Effect | None) -> str:
-    """`0.72 (0.65 to 0.80)`."""
+    """`0.72 (0.65 to 0.80)`; of a difference that it is one, with its sign."""
     if effect is None:
         return "—"
-    if effect.interval is None:
-        return f"{effect.value:.2f}"
-    low, high = effect.interval
-    return f"{effect.value:.2f} ({low:.2f} to {high:.2f})"
+    numbers = [effect.value, *(effect.interval or ())]
+    if effect.scale == "ratio":
+        value, *ends = (f"{number:.2f}" for number in numbers)
+    else:
+        digits = decimals(numbers)
+        value, *ends = (f"{'+' * (x > 0)}{as_text(x, digits)}" for x in numbers)
+        value = f"difference {value}"
+    return f"{value} ({' to '.join(ends)})" if ends else value
 
 
 def won_text(effect: Effect | None) -> str:

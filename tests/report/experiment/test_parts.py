@@ -17,8 +17,10 @@ from report.folders import HOSTILE, Made, hostile
 from p2lbench.errors import StoreError
 from p2lbench.experiments import NAMES
 from p2lbench.experiments.comparable import OTHER_IMAGES
-from p2lbench.finetuning.tradeoff import Point, TradeOff
+from p2lbench.finetuning.tradeoff import Point, TradeOff, plan_of
 from p2lbench.leaderboard import load
+from p2lbench.record import Record
+from p2lbench.reference.told import Told, ToldRow
 from p2lbench.report.experiment import verdicts
 from p2lbench.report.experiment.kinds import (
     Bars,
@@ -33,6 +35,7 @@ from p2lbench.report.experiment.parts import MAKERS, parts
 from p2lbench.report.experiment.source import Source, source_of
 from p2lbench.report.paper import draw_all, experiment
 from p2lbench.report.text import plain
+from p2lbench.stats import effect
 from p2lbench.store import Store
 
 IMAGES = [f"image-{k}" for k in range(7)]
@@ -122,6 +125,16 @@ def test_folders_of_images_are_the_classes(tmp_path: Path) -> None:
     }
 
 
+def test_bars_by_class_say_which_images_they_miss(tmp_path: Path) -> None:
+    broken = {("cma+adam", name): ("failed", "no") for name in IMAGES[:2]}
+    made = Made(experiment="figure10", optimizers=("cma+adam",), images=IMAGES, broken=broken)
+    with opened(made, tmp_path) as source:
+        first = source.errors.of(source.board.rows[0].labels, "percep-heldout", "mean")[IMAGES[2]]
+        first[0] = math.nan
+        (bars,) = parts(source)
+    assert bars.caption.endswith("5 of 7 images are complete. Without a value: class 0 (3).")
+
+
 def test_top_candidates_are_those_of_lowest_objective(tmp_path: Path) -> None:
     made = Made(experiment="figure12", optimizers=("adam", "basincma"), candidates=12)
     with opened(made, tmp_path) as source:
@@ -134,6 +147,23 @@ def test_top_candidates_are_those_of_lowest_objective(tmp_path: Path) -> None:
         assert record is not None
         assert list(first.candidates) == list(np.argsort(record.objective)[:9])
     assert [bar.label for bar in bars.bars] == ["adam", "basincma"]
+
+
+def test_bars_of_candidates_are_over_the_same_images(tmp_path: Path) -> None:
+    # In adam's second repeat the last photo failed; cma has it in neither.
+    broken = {("cma", IMAGES[-1]): ("failed", "no")}
+    made = Made(experiment="figure12", optimizers=("adam", "cma"), images=IMAGES, repeats=2)
+    folder = replace(made, broken=broken).write(tmp_path / "made")
+    with Store.create_or_open(folder, "made") as store:
+        plan = store.plan()
+        lost = next(r for r in plan if (r.row[4], r.image, r.repeat) == ("adam", IMAGES[-1], 1))
+        store.put(Record(lost.cell, "failed", "no"))
+    with Store.open_read(folder) as store:
+        source = source_of(store, load(store))
+        assert source is not None
+        _, bars = parts(source)
+    assert isinstance(bars, Bars)
+    assert [bar.text.rpartition(", ")[2] for bar in bars.bars] == ["6 images", "6 images"]
 
 
 def test_curves_are_sorted_by_where_they_end(tmp_path: Path) -> None:
@@ -184,6 +214,35 @@ def test_rows_of_other_images_are_not_on_the_map(tmp_path: Path) -> None:
     assert 2 not in heat.xs or heat.values[0][0] is None
 
 
+def test_steps_are_compared_where_all_else_is_the_same(tmp_path: Path) -> None:
+    made = Made(
+        experiment="figure17",
+        optimizers=[*STEPS, "longer"],
+        transforms=("none", "spatial"),
+        images=IMAGES,
+        options={**STEPS, "longer": {**STEPS["8x8"], "final_steps": 900}},
+    )
+    with opened(made, tmp_path) as source:
+        maps = [part for part in parts(source) if isinstance(part, HeatMap)]
+        balanced, more = verdicts.groups(source)
+    assert len({part.key for part in maps}) == len({part.title for part in maps}) == 4
+    full = [part for part in maps if len(part.xs) == 3]
+    assert len(full) == 2
+    assert all(value is not None for part in full for line in part.values for value in line)
+    # Of either transform: 4x4 against 2x8 and 8x2, and 8x8 against 2x2 and 4x4.
+    assert (len(balanced.lines), len(more.lines)) == (4, 4)
+    assert not any("longer" in line.pair for line in more.lines)
+
+
+def test_a_difference_is_not_taken_for_a_ratio(tmp_path: Path) -> None:
+    with opened(Made(experiment="figure12", images=IMAGES), tmp_path) as source:
+        ((line,),) = (group.lines for group in verdicts.groups(source))
+    assert line.every["l1", "mean"].startswith("2.")
+    assert line.every["psnr", "mean"].startswith("difference -1.")
+    small = effect(np.full((6, 1), 2e-3), np.full((6, 1), 1e-3), "difference")
+    assert verdicts.effect_text(small) == "difference +0.0010 (+0.0010 to +0.0010)"
+
+
 def test_costs_are_multiples_of_adams(tmp_path: Path) -> None:
     seconds, passes = made_of(Made(experiment="runtime"), tmp_path)
     assert isinstance(passes, Bars)
@@ -195,6 +254,17 @@ def test_costs_are_multiples_of_adams(tmp_path: Path) -> None:
     }
     assert "of this machine" in seconds.caption
     assert all(bar.paper is None for bar in seconds.bars)
+
+
+def test_seconds_of_another_machine_are_not_drawn(tmp_path: Path) -> None:
+    there = ToldRow(("g", "l1", "none", "gt", "cma"), "cma", ())
+    with opened(Made(experiment="runtime"), tmp_path) as source:
+        told = replace(source.board.suite, reference=Told("s", "f", "0" * 64, (there,)))
+        seconds, passes = parts(replace(source, board=replace(source.board, suite=told)))
+    assert isinstance(seconds, Bars)
+    assert isinstance(passes, Bars)
+    assert {bar.label for bar in seconds.bars} == {"adam", "basincma"}
+    assert {bar.label for bar in passes.bars} == {"adam", "basincma", "cma"}
 
 
 def drawn(source: Source, where: Path) -> dict[str, Path | str]:
@@ -275,7 +345,7 @@ def test_a_trade_off_is_a_table_of_what_run_left(tmp_path: Path) -> None:
     point = Point(HOSTILE, "weight", 10.0, 2, 0, 0.5, 0.1, 40.0, 0, {}, judged, judged, 1.5, None)
     with opened(Made(experiment="figure18", images=("bag",)), tmp_path) as source:
         assert parts(source) == []
-        found = TradeOff("s", "held-out", (point,), ())
+        found = TradeOff("s", "held-out", (point,), (), plan_of(source.store))
         (source.store.folder / "tradeoff.json").write_text(json.dumps(found.to_json()))
         _, table = parts(source)
     assert isinstance(table, Tabular)
@@ -321,6 +391,9 @@ def test_the_trade_off_is_read_from_its_document(tmp_path: Path) -> None:
         assert parts(source) == []
         document = source.store.folder / "tradeoff.json"
         found = TradeOff("s", "judge", tuple(POINTS), ({"cell": "x"},))
+        document.write_text(json.dumps(found.to_json()))
+        assert parts(source) == []  # it is of other cells
+        found = replace(found, plan=plan_of(source.store))
         document.write_text(json.dumps(found.to_json()))
         seen, moved, table = parts(source)
         assert "1 failure left out" in table.caption
