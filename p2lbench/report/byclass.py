@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -74,7 +74,7 @@ def _table(board: Leaderboard, classes: list[str], caption: str, width: int) -> 
         for part in _parts(wide, width):
             table = Table(box=None, pad_edge=False)
             for k in part:
-                alone = "left" if k < _NAMES else "right"
+                alone: JustifyMethod = "left" if k < _NAMES else "right"
                 table.add_column(Text(cells[k][0]), justify=alone, overflow="fold")
             for line in zip(*(cells[k][1:] for k in part), strict=True):
                 table.add_row(*map(Text, line))
