@@ -74,8 +74,8 @@ def _table(board: Leaderboard, classes: list[str], caption: str, width: int) -> 
         for part in _parts(wide, width):
             table = Table(box=None, pad_edge=False)
             for k in part:
-                alone = "left" if k < _NAMES else "right"
-                table.add_column(Text(cells[k][0]), justify=alone, overflow="fold")
+                head, name = Text(cells[k][0]), k < _NAMES
+                table.add_column(head, justify="left" if name else "right", overflow="fold")
             for line in zip(*(cells[k][1:] for k in part), strict=True):
                 table.add_row(*map(Text, line))
             console.print(table)
