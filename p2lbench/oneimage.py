@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from p2lbench.errors import Place, SuiteErrors, UserError
+from p2lbench.generators.base import Generator
 from p2lbench.imagechecks import is_conditional
-from p2lbench.images import read_alpha, read_image
+from p2lbench.images import central, read_alpha, read_image
+from p2lbench.masks import read_mask
 from p2lbench.masks.written import from_cell
 from p2lbench.methodnames import chosen
 from p2lbench.options import build
@@ -25,6 +27,7 @@ from p2lbench.yamlfile import decode, display, parse, read_bytes
 SUITE = "project"
 AUTO = "auto"
 IMAGENET = 1000  # classes
+IN_VIEW = 0.9  # of the object; below, it is said
 MARK = "# p2lbench project: the image and the rows were chosen by the command\n"
 
 # What a suite says of its own images or of all its rows, and has no meaning for another image.
@@ -112,7 +115,8 @@ def prepare(wanted: Wanted) -> Job:
         exclude=(),
         include=rows,
     )
-    return Job(alone, plugins, folder.parent, mask, tuple(filter(None, [remark])))
+    remarks = (remark, *_out_of_view(alone, plugins))
+    return Job(alone, plugins, folder.parent, mask, tuple(filter(None, remarks)))
 
 
 def name_for(image: Path) -> str:
@@ -215,6 +219,25 @@ def _as_given(error: UserError, wanted: Wanted) -> UserError:
     for of_suite, of_command in _ADVICE:
         message = message.replace(of_suite, of_command)
     return UserError(message, error.place if place is None else Place(place))
+
+
+def _out_of_view(suite: Suite, plugins: Plugins) -> Iterator[str]:
+    """What is said where a generator, which is given the central part, sees too little of it."""
+    image = suite.images[0]
+    if image.mask is None:
+        return
+    share = read_mask(image.mask, image.file, read_image(image.file))
+    specs = {method.generator.label: method.generator.spec for method in suite.include}
+    for label, spec in specs.items():
+        generator = build(spec, plugins.registry)
+        if isinstance(generator, Generator):
+            top, left, height, width = central((share.shape[0], share.shape[1]), generator.shape)
+            seen = share[top : top + height, left : left + width].sum() / share.sum()
+            if seen < IN_VIEW:
+                yield (
+                    f"only {seen:.0%} of the object lies in the photo's central part, which is all "
+                    f"that {label} sees: crop the photo around the object"
+                )
 
 
 def _lacks_classifier(suite: Suite, plugins: Plugins) -> bool:

@@ -58,6 +58,13 @@ def test_a_told_class_and_other_generators() -> None:
     assert fewer.candidates == 2
 
 
+def test_an_object_that_the_generator_does_not_see_is_told() -> None:
+    wide = saved("wide.png", np.full((40, 120, 3), 90, np.uint8))
+    assert prepare(Wanted(wide, mask="42 5 70 35")).remarks == ()
+    (told,) = prepare(Wanted(wide, mask="25 5 55 35")).remarks
+    assert "only 50% of the object lies in the photo's central part" in told
+
+
 def test_what_a_suite_says_of_its_own_images_is_left_out(tmp_path: Path) -> None:
     suite = written(tmp_path, baseline="adam", repeats=3, tune={"adam": {"lr": [0.1, 0.2]}})
     job = prepare(Wanted(BAG, str(suite), ("cma",)))

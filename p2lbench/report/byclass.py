@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -74,8 +74,8 @@ def _table(board: Leaderboard, classes: list[str], caption: str, width: int) -> 
         for part in _parts(wide, width):
             table = Table(box=None, pad_edge=False)
             for k in part:
-                alone: JustifyMethod = "left" if k < _NAMES else "right"
-                table.add_column(Text(cells[k][0]), justify=alone, overflow="fold")
+                head, name = Text(cells[k][0]), k < _NAMES
+                table.add_column(head, justify="left" if name else "right", overflow="fold")
             for line in zip(*(cells[k][1:] for k in part), strict=True):
                 table.add_row(*map(Text, line))
             console.print(table)
