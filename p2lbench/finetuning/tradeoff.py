@@ -187,5 +187,6 @@ def _point(
 
 
 def _mean(values: Iterable[Any]) -> float | None:
-    found = [float(value) for value in values if value is not None]
-    return float(np.mean(found)) if found else None
+    """None of nothing, and where one has no value: holes are not averaged around."""
+    found = list(values)
+    return float(np.mean(found)) if found and None not in found else None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from report.folders import Made
 
+from p2lbench.experiments.catalogue import EXPERIMENTS
 from p2lbench.experiments.claims import FEWEST, Checked, check, judged
 from p2lbench.experiments.errors import errors
 from p2lbench.experiments.model import Claim, Entry, Says
@@ -147,3 +148,11 @@ def test_axes_that_no_side_names_are_shared() -> None:
     ]
     whole = against(Side("basincma", "spatial"), Side("adam", "none"))
     assert list(whole(rows)) == [(3, 0)]
+
+
+def test_an_encoder_is_compared_with_the_same_class() -> None:
+    inits = ["predicted", "ground-truth", "ground-truth+encoder", "random-class+encoder"]
+    rows = [Entry(("g", "l1", "none", init, "adam")) for init in inits]
+    claims = EXPERIMENTS["table1"].claims
+    (encoder,) = (claim for claim in claims if "an encoder" in claim.text)
+    assert list(encoder.pairs(rows)) == [(2, 1)]

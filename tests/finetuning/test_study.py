@@ -204,6 +204,18 @@ def test_a_failure_has_its_reason(study: tuple[Path, Wanted]) -> None:
     assert (point.images, point.missing, point.loss) == (0, 1, None)
 
 
+def test_nothing_is_averaged_around_a_hole() -> None:
+    def entry(image: str, background: float | None) -> dict[str, Any]:
+        edit = {"seen": {"j": True}, "probability": {"j": 0.5}}
+        edits = {"coat": {**edit, "object": 1.0, "background": background}}
+        told = {"row": list("gltio"), "image": image, "protocol": "none", "options": None}
+        numbers = {"loss": {"after": 2.0}, "distance": 0.0, "steps": 0, "reached": None}
+        return {**told, **numbers, "status": "ok", "metrics": {}, "edits": edits}
+
+    (point,) = gathered("s", ["j"], [entry("bag", 0.25), entry("boot", None)]).points
+    assert (point.loss, point.object, point.background) == (2.0, 1.0, None)
+
+
 POINT = {**dict.fromkeys(Point.__annotations__, 1), "method": "m", "protocol": "none"}
 POINT |= {"metrics": {}, "seen": {}, "probability": {}}
 
