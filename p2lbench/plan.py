@@ -279,8 +279,8 @@ def matches(method: Method, rule: Mapping[str, str]) -> bool:
 
 
 def mask_scoring(suite: Suite, method: Method) -> str:
-    """`soft` or `hard`: what the suite says, else as CONTRACTS has it, hard with a transform."""
-    return suite.mask_scoring or ("hard" if method.transform.parts else "soft")
+    """`soft` or `hard`: what the suite says, else the method's own."""
+    return suite.mask_scoring or method.mask_scoring
 
 
 def class_index(given: str | int | None, classes: tuple[str, ...]) -> int | None:

@@ -117,6 +117,11 @@ class Method:
             self.optimizer.label,
         )
 
+    @property
+    def mask_scoring(self) -> str:
+        """`hard` with a transform, else `soft`: what CONTRACTS has where a suite does not say."""
+        return "hard" if self.transform.parts else "soft"
+
     def plain(self) -> dict[str, Any]:
         """All that decides the outcome; no row names."""
         return {name: _plain(value) for name, value in vars(self).items()}

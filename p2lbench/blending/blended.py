@@ -59,13 +59,17 @@ def blended(projection: Projection, how: How) -> Blended:
     """Blend a projection's image into its photo, at the photo's resolution.
 
     Raises:
-        UserError: nothing of it lies in the mask, or OpenCV is not installed.
+        UserError: nothing of it lies in the mask, `dilate` is without a mask, or OpenCV is not
+            installed.
     """
     photo, placed = projection.task.pixels, put_back(projection)
     region = placed.covered if placed.covered.all() else grown(placed.covered, -_RIM)
     mask = projection.task.mask
     if mask is not None and how.area == "mask":
         region = region & grown(np.asarray(mask) > 0.5, how.dilate)
+    elif how.dilate:
+        why = "the photo has none" if mask is None else "--area frame does without it"
+        raise UserError(f"--dilate: makes the photo's mask larger or smaller, and {why}")
     made = blend(placed.pixels, photo, region, how.mode)
     return Blended(photo, placed, region, faded(made, photo, region, how.feather))
 

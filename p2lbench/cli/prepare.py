@@ -64,7 +64,7 @@ BOXES = Annotated[
     Boxes, typer.Option("--boxes", help="Masks: auto takes annotations, else mask-rcnn.")
 ]
 FRESH = Annotated[
-    bool, typer.Option("--fresh", help="Delete what was prepared under that name, and draw anew.")
+    bool, typer.Option("--fresh", help="Draw anew, in the place of what was prepared before.")
 ]
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def prepare(
     Args:
         asked: the record with what decides the draw.
         find_pool: looks through the user's folder; not called where all is there already.
-        fresh: delete what was prepared in the folder before, once there is something to draw from.
+        fresh: draw anew, and put that in the place of what was prepared before when all is there.
 
     Raises:
         UserError: the folder holds something else or was drawn otherwise, a group has too few
@@ -59,20 +60,26 @@ def prepare(
     choosing.check()
     try:
         if fresh:
-            _remove(folder)
+            return _drawn_anew(asked, choosing, folder)
         return _drawn(asked, before, choosing, folder)
     except OSError as error:
         raise UserError(f"{display(folder)} cannot be written: {error}") from error
 
 
-def _remove(folder: Path) -> None:
-    """Delete what was prepared in a folder, and nothing else."""
-    if folder.exists() and not (folder / RECORD).is_file() and any(folder.iterdir()):
-        raise UserError(f"{display(folder)} is not a folder of prepared images: delete it yourself")
-    if (folder / IMAGES).exists():
-        shutil.rmtree(folder / IMAGES)
-    for name in (MANIFEST, RECORD):
-        (folder / name).unlink(missing_ok=True)
+def _drawn_anew(asked: Prepared, choosing: Choosing, folder: Path) -> Prepared:
+    """As `_drawn`; what was prepared before stays whole if it fails. Nothing else is deleted."""
+    if not (folder / RECORD).is_file():
+        if folder.exists() and any(folder.iterdir()):
+            message = f"{display(folder)} is not a folder of prepared images: delete it yourself"
+            raise UserError(message)
+        return _drawn(asked, None, choosing, folder)
+    with tempfile.TemporaryDirectory(prefix=".fresh-", dir=folder) as draft:
+        record = _drawn(asked, None, choosing, Path(draft))
+        if (folder / IMAGES).exists():
+            shutil.rmtree(folder / IMAGES)
+        for name in (IMAGES, MANIFEST, RECORD):
+            (Path(draft) / name).replace(folder / name)
+    return record
 
 
 def _before(asked: Prepared, folder: Path) -> Prepared | None:

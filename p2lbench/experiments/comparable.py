@@ -30,13 +30,15 @@ class Measured:
 @dataclass(frozen=True)
 class Run:
     """How a row was run. `capped`: passes or seconds were limited. `masked`: every image has a
-    mask. `stated`: the suite's own roles and step sizes. `weights`: name → what the file is."""
+    mask. `scoring`: what a mask is in the original frame, soft or hard. `stated`: the suite's own
+    roles and step sizes. `weights`: name → what the file is."""
 
     method: Method
     candidates: int
     protocol: str
     capped: bool
     masked: bool
+    scoring: str
     background: float = BACKGROUND
     stated: tuple[str, ...] = ()
     metrics: Mapping[str, Measured] = field(default_factory=dict)
@@ -70,6 +72,8 @@ def _suite(run: Run) -> Iterator[str]:
         yield "some image has no mask"
     elif run.background != BACKGROUND:
         yield f"a mask's background weighs {run.background:g} and not {BACKGROUND:g}"
+    if run.scoring != run.method.mask_scoring:
+        yield f"masks are scored {run.scoring} and not {run.method.mask_scoring}"
 
 
 def _metrics(run: Run) -> Iterator[str]:

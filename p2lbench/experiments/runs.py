@@ -46,6 +46,7 @@ def _run(
         str(method["protocol"]),
         any(value is not None for value in method["budget"].values()),
         masked,
+        str(method["mask_scoring"]),
         float(content.get("background", BACKGROUND)),
         tuple(sorted({*method["roles"], *method.get("steps", {})})),
         metrics,

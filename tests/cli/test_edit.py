@@ -214,6 +214,7 @@ def test_with_fine_tuned_weights(folder: Path, plugin: list[Any]) -> None:
         (["blend", "--edit", "none"], "no edit 'none'"),
         (["blend", "--edit", "none", "--candidate", "0"], "leave their options out"),
         (["blend", "--step", "1"], "name it with --edit"),
+        (["blend", "--area", "frame", "--dilate", "2"], "--area frame does without it"),
     ],
 )
 def test_what_the_user_gets_wrong(

@@ -11,7 +11,7 @@ import pytest
 
 from p2lbench import __version__
 from p2lbench.checks import Problems
-from p2lbench.datasets import plain
+from p2lbench.datasets import plain, preparing
 from p2lbench.datasets.choosing import Choosing
 from p2lbench.datasets.ilsvrc import find_pool
 from p2lbench.datasets.named import manifest_of
@@ -137,6 +137,31 @@ def test_fresh_keeps_what_is_there_if_there_is_nothing_to_draw_from(tmp_path: Pa
         drawn(tmp_path / "none", tmp_path / "out", 1, fresh=True)
     assert read_record(tmp_path / "out") == record
     assert record.damaged(tmp_path / "out") is None
+
+
+def test_fresh_keeps_what_is_there_until_the_new_images_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        photokit.photo(tmp_path / "in" / name)
+    record = drawn(tmp_path / "in", tmp_path / "out", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(preparing, "_write_manifest", broken)
+        with pytest.raises(UserError, match="cannot be written"):
+            drawn(tmp_path / "in", tmp_path / "out", 2, fresh=True)
+    with pytest.raises(UserError, match="3 of 4 images"):
+        drawn(tmp_path / "in", tmp_path / "out", 4, fresh=True)
+    assert read_record(tmp_path / "out") == record
+    assert record.damaged(tmp_path / "out") is None
+    anew = drawn(tmp_path / "in", tmp_path / "out", 2, fresh=True)
+    assert read_record(tmp_path / "out") == anew
+    assert anew.damaged(tmp_path / "out") is None
+    kept = {path.name for path in (tmp_path / "out").iterdir()}
+    assert kept == {"images", "manifest.csv", "prepared.json"}
+
+
+def broken(*told: object) -> str:
+    raise OSError("the disk is full")
 
 
 @pytest.mark.parametrize(

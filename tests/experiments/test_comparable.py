@@ -52,7 +52,7 @@ METRICS = {
     "lpips-vgg": Measured(VGG, PROTOCOL),
 }
 WEIGHTS = {"biggan-deep-256": "recorded", "lpips-alex": "published", "lpips-vgg": "published"}
-RUN = Run(METHOD, 18, "paper", False, True, 0.3, (), METRICS, WEIGHTS)
+RUN = Run(METHOD, 18, "paper", False, True, "hard", 0.3, (), METRICS, WEIGHTS)
 WHOLE = EXPERIMENTS["table1"].rows[-1]
 
 
@@ -100,6 +100,7 @@ CASES = {
     "capped": (replace(RUN, capped=True), "a budget limits"),
     "roles": (replace(RUN, stated=("c",)), "roles or step sizes of c"),
     "unmasked": (replace(RUN, masked=False), "some image has no mask"),
+    "scoring": (replace(RUN, scoring="soft"), "masks are scored soft and not hard"),
     "background": (replace(RUN, background=0.0), "background weighs 0 and not 0.3"),
     "no vgg": (
         replace(RUN, metrics={k: v for k, v in METRICS.items() if k != "lpips-vgg"}),
@@ -159,7 +160,10 @@ CASES = {
         ),
         "the transform has options of its own",
     ),
-    "another row": (with_method(transform=TransformChain("none")), "not the paper's method"),
+    "another row": (
+        replace(with_method(transform=TransformChain("none")), scoring="soft"),
+        "not the paper's method",
+    ),
 }
 
 
@@ -168,7 +172,9 @@ def test_a_gaussian_of_another_length_is_not_the_papers() -> None:
     for norm, reasons in (("drawn", []), ("matched", ["the init has options of its own"])):
         init = InitMap("i", (("class", Spec("inits", "random-gaussian", {"norm": norm})),))
         adam = Spec("optimizers", "adam", dict(wanted.options))
-        run = with_method(init=init, optimizer=Named("o", adam), transform=TransformChain("none"))
+        none = TransformChain("none")
+        run = with_method(init=init, optimizer=Named("o", adam), transform=none)
+        run = replace(run, scoring="soft")
         assert unlike_the_paper(run, wanted) == reasons
 
 

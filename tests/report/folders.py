@@ -131,7 +131,7 @@ class Made:
             "optimizer": {"kind": "optimizers", "name": name, "options": options},
         }
         suite = {"candidates": self.candidates, "protocol": "paper", "budget": {}, "roles": {}}
-        return json.dumps({**suite, "method": method}).encode()
+        return json.dumps({**suite, "mask_scoring": "hard", "method": method}).encode()
 
     def _identities(self) -> list[tuple[str, str]]:
         """All that decides the cells, where `options` are given."""
