@@ -70,7 +70,7 @@ def draw(
     shown, columns = list(islice(lines, MAX_LINES)), methods[:MAX_METHODS]
     fonts = Fonts()
     rest = _left_out(total, len(methods))
-    headers = [fonts.wrapped(name, _TILE, 3) for name in ("target", *columns)]
+    headers = [fonts.wrapped(name, _TILE, 4) for name in ("target", *columns)]
     top = _MARGIN + 74 + _LINE * max(len(header) for header in headers)
     width = 2 * _MARGIN + _NAMES + (1 + len(columns)) * (_TILE + _GAP)
     texts = [(title, fonts.title, _INK), (f"{subtitle} {rest}", fonts.text, _FAINT)]
