@@ -134,6 +134,10 @@ class Leaderboard:
         order = sorted(set(shown.values()), reverse=self.metric(metric).higher_is_better)
         return {k: order.index(value) + 1 for k, value in shown.items()}
 
+    def told(self, row: Row) -> dict[str, Any] | None:
+        """What is told of a row that comes from a reference; None of one that was run here."""
+        return told_of(self.suite.reference, row.labels)
+
     def to_json(self) -> dict[str, Any]:
         """The document of `leaderboard --json`; table-wide notes stand in every row's."""
         targets = self.suite.targets
@@ -154,7 +158,7 @@ class Leaderboard:
         return {
             **dict(zip(AXES, row.labels, strict=True)),
             "settings": row.settings,
-            "reference": told_of(self.suite.reference, row.labels),
+            "reference": self.told(row),
             "rank": row.rank,
             "ranks": None if standing.ranks is None else list(standing.ranks),
             "pareto": standing.on_front,

@@ -17,7 +17,7 @@ from p2lbench.models import Models
 from p2lbench.objective import HELD, PHI, inverted
 from p2lbench.plan import PlanRow, Task
 from p2lbench.project import Setting, prepare
-from p2lbench.reference.beside import NEAR, NEARLY_NOTHING
+from p2lbench.reference.beside import is_near
 from p2lbench.registry import Registry
 from p2lbench.rescoring import task
 from p2lbench.spec import Method
@@ -199,7 +199,7 @@ def _check_objective(found: Projection, stored: float | None) -> None:
     Raises: StoreError.
     """
     here = found.loss()
-    if stored is None or not abs(here - stored) <= NEARLY_NOTHING + NEAR * abs(stored):
+    if not is_near(stored, here):
         message = f"its objective was {stored} in the run, and is {here:g} with the code of here"
         raise StoreError(f"{found.folder}: cell {found.row.cell}: {message}; run the suite again")
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from p2lbench.cli.chosen import CANDIDATE, FINETUNED, IMAGE, REPEAT, ROW, refuse_doubled
+from p2lbench.cli.chosen import CANDIDATE, FINETUNED, IMAGE, REPEAT, ROW, loaded, refuse_doubled
 from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, logs_only, out, show, table
-from p2lbench.cli.executors import DEVICE, chosen_device
+from p2lbench.cli.executors import DEVICE
 from p2lbench.cli.learning import learning
-from p2lbench.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from p2lbench.directions.named import Directions, Say
@@ -62,24 +61,13 @@ def edit(
 ) -> None:
     """Edit a projection: change its class, or move its latents along a direction."""
     from p2lbench.editing.edits import Asked
-    from p2lbench.plugins import load as load_plugins
-    from p2lbench.projection import load
 
     refuse_doubled("--finetuned", finetuned, row, image, repeat, candidate)
     asked = Asked(class_ or (), direction or (), strength or (), all_classes)
     with logs_only():
-        with waiting("loading the projection"):
-            registry, where = load_plugins(plugin or []).registry, chosen_device(device)
-            projection = load(
-                folder,
-                registry,
-                row=row,
-                image=image,
-                repeat=repeat,
-                candidate=candidate,
-                finetuned=finetuned,
-                device=where,
-            )
+        projection, registry = loaded(
+            folder, plugin, device, row, image, repeat, candidate, finetuned
+        )
         told = _edited(folder, projection, registry, asked, finetuned, name)
     if as_json:
         emit(told)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from p2lbench.cli.chosen import CANDIDATE, IMAGE, REPEAT, ROW
+from p2lbench.cli.chosen import CANDIDATE, IMAGE, REPEAT, ROW, loaded
 from p2lbench.cli.common import FOLDER, JSON, PLUGIN, emit, log, logs_only, out, relative
-from p2lbench.cli.executors import DEVICE, chosen_device
+from p2lbench.cli.executors import DEVICE
 from p2lbench.cli.waiting import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from p2lbench.finetuning.descent import FineTuned
     from p2lbench.finetuning.options import Options
     from p2lbench.projection import Projection
@@ -51,25 +51,13 @@ def finetune(
     from p2lbench.finetuning.options import Options
     from p2lbench.finetuning.stored import place
     from p2lbench.finetuning.writing import write
-    from p2lbench.plugins import load as load_plugins
-    from p2lbench.projection import load
 
     options = Options(weight, lr, stop, stop_on, steps)
     with logs_only():
-        with waiting("loading the projection"):
-            registry = load_plugins(plugin or []).registry
-            projection = load(
-                folder,
-                registry,
-                row=row,
-                image=image,
-                repeat=repeat,
-                candidate=candidate,
-                device=chosen_device(device),
-            )
+        projection, _ = loaded(folder, plugin, device, row, image, repeat, candidate)
         where = place(projection.folder, projection.row.cell, projection.candidate, name)
-        with _Bar(options) as bar:
-            tuned = descend(projection, options, bar.step)
+        with _telling(options) as step:
+            tuned = descend(projection, options, step)
         document = write(tuned, where)
     if as_json:
         emit({"folder": str(where), **document})
@@ -80,37 +68,36 @@ def finetune(
 _LOOK = 30  # steps, after which it is seen whether the weights move
 
 
-class _Bar:
-    """The loss on the way, on stderr: a bar in a terminal, lines elsewhere."""
+@contextmanager
+def _telling(options: Options) -> Iterator[Callable[[int, float, float], None]]:
+    """Whom to tell steps done, loss and distance, on stderr: a bar or lines."""
+    console, first = log(), 0.0
+    with _bar(console, options) if console.is_terminal else _lines() as tell:
 
-    def __init__(self, options: Options) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        live = log().is_terminal
-        self._progress = Progress(*columns, console=log(), transient=True, disable=not live)
-        self._lines: AbstractContextManager[Callable[[str], None]] = (
-            nullcontext(lambda _: None) if live else waiting("fine-tuning")
-        )
-        self._weight, self._first = options.weight, 0.0
-        self._task = self._progress.add_task("fine-tuning", total=max(options.steps, 1))
+        def step(done: int, loss: float, distance: float) -> None:
+            nonlocal first
+            if done == 1:
+                first = distance
+            if done == _LOOK and distance < first:
+                held = f"lambda {options.weight:g} holds them; try --weight 1"
+                console.print(Text(f"the weights hardly move: {held}"), soft_wrap=True)
+            tell(done, f"step {done}: loss {loss:.4f}, weights moved {distance:.3g}")
 
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        self._say = self._lines.__enter__()
-        return self
+        yield step
 
-    def __exit__(self, *_: object) -> None:
-        self._lines.__exit__(None, None, None)
-        self._progress.stop()
 
-    def step(self, done: int, loss: float, distance: float) -> None:
-        if done == 1:
-            self._first = distance
-        if done == _LOOK and distance < self._first:
-            text = f"the weights hardly move: lambda {self._weight:g} holds them; try --weight 1"
-            self._progress.console.print(Text(text), soft_wrap=True)
-        text = f"step {done}: loss {loss:.4f}, weights moved {distance:.3g}"
-        self._progress.update(self._task, completed=done, description=text)
-        self._say(text)
+@contextmanager
+def _bar(console: Console, options: Options) -> Iterator[Callable[[int, str], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("fine-tuning", total=max(options.steps, 1))
+        yield lambda done, text: progress.update(task, completed=done, description=text)
+
+
+@contextmanager
+def _lines() -> Iterator[Callable[[int, str], None]]:
+    with waiting("fine-tuning") as say:
+        yield lambda _, text: say(text)
 
 
 def _show(tuned: FineTuned, where: Path, projection: Projection) -> None:

@@ -53,13 +53,17 @@ def prepare(
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{display(folder)} is a file: expected a folder, or none yet")
+    drawn = (folder / RECORD).is_file()
+    if not drawn and folder.exists() and any(folder.iterdir()):
+        message = f"{display(folder)} is not empty, and not a folder of prepared images"
+        raise UserError(f"{message}: delete it yourself, or choose another")
     before = None if fresh else _before(asked, folder)
     if before is not None and before.complete and before.damaged(folder) is None:
         return before
     choosing = Choosing(find_pool(), wanted.seed, wanted.count, wanted.tune, say)
     choosing.check()
     try:
-        if fresh:
+        if fresh and drawn:
             return _drawn_anew(asked, choosing, folder)
         return _drawn(asked, before, choosing, folder)
     except OSError as error:
@@ -68,11 +72,6 @@ def prepare(
 
 def _drawn_anew(asked: Prepared, choosing: Choosing, folder: Path) -> Prepared:
     """As `_drawn`; what was prepared before stays whole if it fails. Nothing else is deleted."""
-    if not (folder / RECORD).is_file():
-        if folder.exists() and any(folder.iterdir()):
-            message = f"{display(folder)} is not a folder of prepared images: delete it yourself"
-            raise UserError(message)
-        return _drawn(asked, None, choosing, folder)
     with tempfile.TemporaryDirectory(prefix=".fresh-", dir=folder) as draft:
         record = _drawn(asked, None, choosing, Path(draft))
         if (folder / IMAGES).exists():
@@ -84,8 +83,6 @@ def _drawn_anew(asked: Prepared, choosing: Choosing, folder: Path) -> Prepared:
 
 def _before(asked: Prepared, folder: Path) -> Prepared | None:
     before = read_record(folder)
-    if before is None and folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{display(folder)} is not empty, and not a folder of prepared images")
     if before is not None and (found := before.differences(asked)):
         message = f"{display(folder)} was drawn otherwise ({'; '.join(found)})"
         raise UserError(f"{message}: draw it anew with --fresh, or choose another --name")

@@ -16,7 +16,6 @@ from p2lbench.comparisons import paired, scale_of
 from p2lbench.experiments.errors import SECONDS, Errors, Statistic
 from p2lbench.experiments.model import Claim, Entry, Labels
 from p2lbench.leaderboard import Leaderboard
-from p2lbench.reference.told import told_of
 from p2lbench.report.text import count
 from p2lbench.rows import Metric
 from p2lbench.stats import Effect
@@ -116,14 +115,10 @@ def _why_not(board: Leaderboard, better: int, worse: int, metric: Metric | None)
         return "the two rows cover different images"
     if rows[0].partial or rows[1].partial:
         return f"both rows have only {len(complete[0])} of {count(rows[0].planned, 'image')}"
-    if metric is SECONDS and _from_elsewhere(board, better) != _from_elsewhere(board, worse):
+    here = [board.told(row) is None for row in rows]
+    if metric is SECONDS and here[0] != here[1]:
         return "the seconds of one row are of another machine"
     return "" if metric is not None else "no metric has a value in all rows"
-
-
-def _from_elsewhere(board: Leaderboard, k: int) -> bool:
-    """Whether a row was not run here."""
-    return told_of(board.suite.reference, board.rows[k].labels) is not None
 
 
 def _effects(

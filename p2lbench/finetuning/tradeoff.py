@@ -73,7 +73,7 @@ class TradeOff:
         points = tuple(Point(**point) for point in plain["points"])
         for point in points:
             _check(point)
-        suite, judge, plan = str(plain["suite"]), str(plain["judge"]), str(plain.get("plan"))
+        suite, judge, plan = str(plain["suite"]), str(plain["judge"]), str(plain.get("plan", ""))
         return cls(suite, judge, points, tuple(plain["failed"]), plan)
 
     def of(self, protocol: str) -> dict[str, list[Point]]:

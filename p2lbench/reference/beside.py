@@ -17,8 +17,8 @@ from p2lbench.reference.told import Told
 from p2lbench.spec import canonical
 from p2lbench.store import Store, storable
 
-NEAR = 0.01  # of the objective: what machines and versions may differ by, another network does not
-NEARLY_NOTHING = 1e-5
+_NEAR = 0.01  # of the objective: what machines and versions may differ by, another network does not
+_NEARLY_NOTHING = 1e-5
 SAME_START = 1e-3
 
 
@@ -134,12 +134,19 @@ def held(stored: Record, found: Record) -> Record:
     return replace(stored, objective=found.objective, images=found.images, notes=tuple(notes))
 
 
+def is_near(there: float | None, here: float | None) -> bool:
+    """Whether an objective is what it was, but for rounding; one that is not finite never is."""
+    if there is None or here is None:
+        return False
+    return abs(there - here) <= _NEARLY_NOTHING + _NEAR * abs(there)
+
+
 def _furthest(stored: Record, found: Record) -> tuple[str, str] | None:
     """The objectives of the first candidate that differ, as stored and as found."""
     if len(stored.objective) != len(found.objective):
         return f"{len(stored.objective)} values", f"{len(found.objective)} values"
     for there, here in zip(stored.objective, found.objective, strict=True):
-        if there is None or here is None or abs(there - here) > NEARLY_NOTHING + NEAR * abs(there):
+        if not is_near(there, here):
             return _text(there), _text(here)
     return None
 

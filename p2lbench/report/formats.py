@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
-from p2lbench.reference.told import SIGN, told_of
+from p2lbench.reference.told import SIGN
 from p2lbench.report.attained import (
     CSV_HEADS,
     attained_cells,
@@ -94,7 +94,7 @@ def as_csv(board: Leaderboard) -> str:
 
 def _suite_of(board: Leaderboard, row: Row) -> str:
     """The suite whose results a stored row is from."""
-    return str((told_of(board.suite.reference, row.labels) or {"suite": ""})["suite"])
+    return str((board.told(row) or {"suite": ""})["suite"])
 
 
 def _standing(row: Row) -> list[object]:
@@ -218,7 +218,7 @@ def _labels(board: Leaderboard, row: Row) -> list[str]:
     """A row's names below them; the dagger, of rows that miss images, stands at the optimizer."""
     names = [markdown(row.labels[k]) for k in board.varying]
     names[-1] += "†" if row.partial else ""
-    names[-1] += SIGN if told_of(board.suite.reference, row.labels) else ""
+    names[-1] += SIGN if board.told(row) else ""
     return [*names, *([row.settings or ""] if board.shows_settings else [])]
 
 

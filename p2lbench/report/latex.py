@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from p2lbench.errors import UserError, did_you_mean
 from p2lbench.leaderboard import AXES, Leaderboard, Metric, Row, Statistic, as_text
-from p2lbench.reference.told import told_of
 from p2lbench.report.latextext import latex, marked, needs_of, number
 from p2lbench.report.text import count, folded
 from p2lbench.report.used import parts_of, used
@@ -160,7 +159,7 @@ class _Table:
     def _row(self, k: int) -> str:
         row = self.board.rows[k]
         cells = [latex(row.labels[4]) + (r"$^\dagger$" if row.partial else "")]
-        cells[0] += r"$^\ddagger$" if told_of(self.board.suite.reference, row.labels) else ""
+        cells[0] += r"$^\ddagger$" if self.board.told(row) else ""
         for axis, marks in self.marks.items():
             name = row.labels[axis]
             cells += [latex(name)] if marks is None else [_check(on) for on in marks[name]]

@@ -40,8 +40,6 @@ def write(path: Path, form: str, columns: Columns, pages: Iterable[Sequence[Line
 
 def replaceable(path: Path, form: str) -> bool:
     """Whether `write` may take a path: nothing is there, or what it made before."""
-    import polars as pl
-
     if not path.exists():
         return True
     if not path.is_file():
@@ -49,6 +47,8 @@ def replaceable(path: Path, form: str) -> bool:
     if form == "csv":
         with path.open("rb") as file:
             return file.readline(_HEAD).startswith(",".join(_FIRST).encode())
+    import polars as pl
+
     try:
         return tuple(pl.read_parquet_schema(path))[: len(_FIRST)] == _FIRST
     except pl.exceptions.PolarsError:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, as_text
-from p2lbench.reference.told import SIGN, told_of
+from p2lbench.reference.told import SIGN
 from p2lbench.report.attained import attained_cells, attained_heads, attained_text
 from p2lbench.report.columns import Column, packed, table
 from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
@@ -183,7 +183,7 @@ class _Paint:
 
     def _name(self, row: Row) -> Text:
         """The optimizer, below it the other axes that vary, below that what is missing."""
-        sign = f" {SIGN}" if told_of(self.board.suite.reference, row.labels) else ""
+        sign = f" {SIGN}" if self.board.told(row) else ""
         lines = [self._folded(row.labels[4] + sign, "bold")]
         if self.board.shows_settings and row.settings is not None:
             lines.append(self._text(row.settings, "dim"))

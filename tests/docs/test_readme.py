@@ -54,7 +54,6 @@ def test_make_does_what_the_readme_says(command):
     assert "tools/setup" in done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_commands_in_order(tmp_path):
     (tmp_path / "sign_descent.py").write_text(blocks("python")[0], encoding="utf-8")

@@ -67,7 +67,6 @@ def board(folder: Path) -> list[Any]:
     return [numbers(row) for row in called("leaderboard", folder, "--json").json["rows"]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_moments(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

@@ -163,7 +163,6 @@ def test_the_cells_of_a_killed_worker_run_elsewhere(tmp_path: Path) -> None:
     assert watch.started.count(found[0].cell.id) == 2
 
 
-@pytest.mark.slow
 def test_a_cell_that_kills_its_workers_is_a_failed_record(tmp_path: Path) -> None:
     optimizers = [{"odd": {"how": "kill"}}, *FOUR[:2]]
     found, registry, files = planned(tmp_path / "s", optimizers=optimizers)
@@ -201,7 +200,6 @@ def test_cells_of_a_gpu_go_to_workers_that_have_one(tmp_path: Path) -> None:
     assert watch.warned == ["waiting for dask workers with the resource GPU (--resources GPU=1) …"]
 
 
-@pytest.mark.slow
 def test_a_worker_of_another_version_gets_no_cells(tmp_path: Path) -> None:
     other = tmp_path / "other" / "p2lbench"
     skip = shutil.ignore_patterns("*.safetensors", "__pycache__")
@@ -265,7 +263,6 @@ def test_an_identity_names_code_weights_and_files(tmp_path: Path) -> None:
     assert "weights lpips-vgg is not here there" in str(agreement.difference(missing, found[0]))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_driver_that_ends_and_then_the_same_command(
     two: Cluster, tmp_path: Path, how: signal.Signals

@@ -45,7 +45,6 @@ def entries(folder: Path) -> dict[str, dict[str, Any]]:
     return {entry["key"]: entry for entry in found}
 
 
-@pytest.mark.slow
 def test_a_run_makes_what_is_missing(tmp_path: Path) -> None:
     file, folder = suite(tmp_path, transforms=["none"], finetune=ASKED), tmp_path / "results" / "s"
     done = run(file)
@@ -78,7 +77,6 @@ def test_a_run_makes_what_is_missing(tmp_path: Path) -> None:
     assert [point["weight"] for point in points] == [None, 1000, 0, 1]
 
 
-@pytest.mark.slow
 def test_one_that_ends_its_process_is_an_entry_and_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,7 +49,6 @@ def test_the_commands_of_its_readme_exist(folder: Path) -> None:
 
 
 @each
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_it_installs_and_passes_its_tests(folder: Path, tmp_path: Path) -> None:
     """Built as a wheel, with its own dependencies, so that nothing comes from the checkout."""

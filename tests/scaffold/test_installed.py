@@ -22,7 +22,6 @@ def written(folder: Path) -> dict[str, Path]:
     return {name: Scaffold(name, variant).write(folder) for variant, name in NAMES.items()}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_kind_installs_and_passes(tmp_path: Path) -> None:
     """Together, in few processes; the optimizer by gradient is for the test below."""
@@ -42,7 +41,6 @@ def test_every_kind_installs_and_passes(tmp_path: Path) -> None:
         assert f"try-{name}" in boards
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_commands_that_it_names(tmp_path: Path) -> None:
     words = ("plugins", "new", "momentum", "--kind", "optimizer", "--into", tmp_path, "--json")
@@ -53,7 +51,6 @@ def test_the_commands_that_it_names(tmp_path: Path) -> None:
     assert (tmp_path / "p2lbench-momentum/results/try-momentum/leaderboard.csv").is_file()
 
 
-@pytest.mark.slow
 def test_the_types_are_right(tmp_path: Path) -> None:
     folders = written(tmp_path)
     two = {f"my-{variant}" for variant in SUMMARIES if variant.startswith("optimizer-")}

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from p2lbench.leaderboard import Row
-from p2lbench.reference.told import told_of
 from p2lbench.report.experiment.kinds import Bar, Bars, Part
 from p2lbench.report.experiment.source import Source
 
@@ -57,9 +56,8 @@ def _mean(name: str, ledgers: Sequence[Mapping[str, float]]) -> float:
 
 def _bars(source: Source, found: Sequence[Cost], unit: str) -> Bars | None:
     """None where there are no seconds of this machine."""
-    told = source.board.suite.reference
     if unit == "seconds":
-        found = [cost for cost in found if told_of(told, cost.row.labels) is None]
+        found = [cost for cost in found if source.board.told(cost.row) is None]
     if not found:
         return None
     adam = next((cost for cost in found if _is_adam(cost.row)), None)

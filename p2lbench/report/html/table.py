@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2lbench.leaderboard import AXES, STATISTICS, Leaderboard, Metric, Row, Statistic, as_text
-from p2lbench.reference.told import SIGN, told_of
+from p2lbench.reference.told import SIGN
 from p2lbench.report.diagnostics import DIAGNOSTIC_HEADS, DIAGNOSTIC_TEXTS, shown
 from p2lbench.report.effects import effect_cells, effect_heads
 from p2lbench.report.html import names
@@ -143,7 +143,7 @@ def _number(
 def _line(board: Leaderboard, row: Row, numbers: list[dict[Statistic, Number]], tied: bool) -> Line:
     against = row.standing.against
     compared = effect_cells(board, row) if board.shows_effects else []
-    sign = f" {SIGN}" if told_of(board.suite.reference, row.labels) else ""
+    sign = f" {SIGN}" if board.told(row) else ""
     return Line(
         rank=_rank(row, tied),
         name=plain(row.labels[AXES.index("optimizer")]) + sign,

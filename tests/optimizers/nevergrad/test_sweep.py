@@ -33,7 +33,6 @@ def test_every_name_of_the_registry_was_tried() -> None:
 
 
 @same_version
-@pytest.mark.slow
 def test_the_sweep_finds_what_is_stored() -> None:
     for name, finding in sweep(TELLING, jobs=2):
         stored = STORED.names[name]
